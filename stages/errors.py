@@ -1,0 +1,35 @@
+"""How every stage fails: one clear message on stderr, exit status 1, no traceback."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Callable
+
+from stages.writing import replacing as replacing
+
+
+class UserError(Exception):
+    """Something the user can mend: says what was expected, what was found, where, what to do."""
+
+
+def run(main: Callable[[], None]) -> None:
+    """Call `main` and turn what a user can mend into one message and exit status 1.
+
+    A full disk and a file without permission are the user's to mend as well; anything else
+    is a defect of ours and keeps its traceback.
+    """
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+            raise
+        sys.exit(
+            f"error: could not write {error.filename or 'a file'}: {error.strerror}. "
+            "What was there before is untouched; make room (or give the right to write) and "
+            "run the same command again."
+        )
+    except KeyboardInterrupt:
+        sys.exit("error: interrupted; run the same command again to go on.")

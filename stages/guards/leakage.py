@@ -1,0 +1,151 @@
+"""Leakage: test items that stand in a training set, exactly or nearly.
+
+Texts are compared by their sets of character 5-grams, after normalisation. Near copies are found
+with MinHash (Broder 1997, On the Resemblance and Containment of Documents) by one permutation
+(Li, Owen & Zhang 2012) and locality-sensitive bands, then every candidate is verified with its
+true Jaccard similarity, so no finding rests on a hash. An item with several sides (a pair of
+sentences) is a copy where its least similar side is one: a shared premise is no leak. The order of
+work, in slices of texts, bounds the memory: 128 bytes a text and one slice of 5-grams.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+GRAM = 5
+BINS = 32  # minima a text
+BANDS = 16  # of two minima each: 97% of pairs at .45 would be candidates, verified below
+SLICE = 20_000  # texts whose 5-grams are in memory at once
+CROWDED = 50  # texts of one training bucket that are verified; more share a phrase, not an item
+NEAR = 0.7  # Jaccard similarity of a near copy
+
+_BLANK = re.compile(r"[\W_]+")
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+_EMPTY = np.uint32(0xFFFFFFFF)
+
+
+@dataclass(frozen=True)
+class Leak:
+    """A test item (position from 0) that stands in the training set, and how similar it is."""
+
+    test: int
+    train: int
+    similarity: float
+
+
+def normalise(sides: Sequence[str]) -> str:
+    """Each side with letters and digits only, case folded, in NFKC; sides on lines of their own."""
+    return "\n".join(
+        _BLANK.sub(" ", unicodedata.normalize("NFKC", side).casefold()).strip() for side in sides
+    )
+
+
+def leaks(
+    train: Iterable[Sequence[str]], test: Iterable[Sequence[str]], near: float = NEAR
+) -> list[Leak]:
+    """For every test item that has a copy in `train`, the most similar one (the first of equals).
+
+    An item is the tuple of its sides. Items without a letter or digit are left out: they are no
+    evidence.
+    """
+    train = [normalise(sides) for sides in train]
+    test = [normalise(sides) for sides in test]
+    first: dict[str, int] = {}
+    for row, text in enumerate(train):
+        first.setdefault(text, row)
+    best = {row: Leak(row, first[text], 1.0) for row, text in enumerate(test) if text in first}
+    open_rows: dict[str, list[int]] = {}
+    for row, text in enumerate(test):
+        if row not in best and len(text) > GRAM:
+            open_rows.setdefault(text, []).append(row)
+    questions = list(open_rows)
+    answers = [text for text in first if len(text) > GRAM]
+    for one, other, similarity in _near(answers, questions, near):
+        for row in open_rows[questions[other]]:
+            found = Leak(row, first[answers[one]], similarity)
+            if row not in best or best[row].similarity < similarity:
+                best[row] = found
+    return [best[row] for row in sorted(best) if test[row].strip()]
+
+
+def _near(train: list[str], test: list[str], near: float) -> Iterator[tuple[int, int, float]]:
+    """Pairs of positions whose true Jaccard similarity is at least `near`."""
+    if not train or not test:
+        return
+    here, there = _bands(train), _bands(test)
+    seen: set[tuple[int, int]] = set()
+    for band in range(BANDS):
+        order = np.argsort(here[:, band], kind="stable")
+        keys = here[order, band]
+        low = np.searchsorted(keys, there[:, band], "left")
+        high = np.searchsorted(keys, there[:, band], "right")
+        for row in np.flatnonzero(high > low):
+            for position in order[low[row] : min(high[row], low[row] + CROWDED)]:
+                pair = (int(position), int(row))
+                if pair not in seen:
+                    seen.add(pair)
+                    similarity = _similarity(train[pair[0]], test[pair[1]], near)
+                    if similarity >= near:
+                        yield *pair, similarity
+
+
+def _similarity(one: str, other: str, least: float) -> float:
+    """The Jaccard similarity of the least similar sides, or 0 where it is below `least`."""
+    worst = 1.0
+    for here, there in zip(one.split("\n"), other.split("\n"), strict=True):
+        if here == there:
+            continue
+        if not least / 2 <= len(here) / max(len(there), 1) <= 2 / least:
+            return 0.0
+        have, asked = _grams(here), _grams(there)
+        shared = len(have & asked)
+        worst = min(worst, shared / max(len(have) + len(asked) - shared, 1))
+        if worst < least:
+            return 0.0
+    return worst
+
+
+def _grams(text: str) -> set[str]:
+    return {text[start : start + GRAM] for start in range(len(text) - GRAM + 1)}
+
+
+def _bands(texts: list[str]) -> np.ndarray:
+    """Band keys of each text: uint64, texts by BANDS."""
+    keys = np.empty((len(texts), BANDS), np.uint64)
+    for start in range(0, len(texts), SLICE):
+        minima = _minima(texts[start : start + SLICE])
+        one, other = minima[:, ::2].astype(np.uint64), minima[:, 1::2].astype(np.uint64)
+        keys[start : start + SLICE] = one << np.uint64(32) | other
+    return keys
+
+
+def _minima(texts: list[str]) -> np.ndarray:
+    """The smallest hash of the 5-grams of each text in each bin: uint32, texts by BINS."""
+    lengths = np.array([len(text) for text in texts])
+    points = np.frombuffer("".join(texts).encode("utf-32-le"), np.uint32).astype(np.uint64)
+    hashes = np.zeros(len(points) - GRAM + 1, np.uint64)
+    for step in range(GRAM):
+        hashes = (hashes ^ points[step : len(points) - GRAM + 1 + step]) * _MIX
+        hashes ^= hashes >> np.uint64(29)
+    ends = np.cumsum(lengths)
+    owner = np.repeat(np.arange(len(texts)), lengths)[: len(hashes)]
+    inside = np.arange(len(hashes)) + GRAM <= ends[owner]  # no 5-gram across two texts
+    hashes, owner = hashes[inside], owner[inside]
+    cells = owner * BINS + (hashes >> np.uint64(59)).astype(np.int64)
+    values = (hashes >> np.uint64(16)).astype(np.uint32)
+    flat = np.full(len(texts) * BINS, _EMPTY, np.uint32)
+    np.minimum.at(flat, cells, values)
+    minima = flat.reshape(len(texts), BINS)
+    for _ in range(1, BINS):  # an empty bin takes the next full one, changed by the distance
+        empty = minima == _EMPTY
+        if not empty.any():
+            break
+        lent = np.roll(minima, -1, axis=1)
+        shifted = np.where(lent == _EMPTY, _EMPTY, lent + np.uint32(0x9E3779B1))
+        minima = np.where(empty, shifted, minima)
+    return minima

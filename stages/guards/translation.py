@@ -1,0 +1,64 @@
+"""Translation: no side left in English, none cut short, no output repeated for other inputs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stages.guards.rule import PLACEHOLDER, Check, Rule
+from stages.guards.structure import TEXTS
+from stages.tasks import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LEAST_LETTERS = 20  # characters; shorter sentences may be names, or say the same in two languages
+MOST_SOURCES = 3  # different English sentences may have one translation; four do not
+SHORT, LONG = 0.3, 3.5  # of the length that the file gives to such an English sentence
+
+COPIES = Rule(
+    "untranslated",
+    "warn",
+    "sentences that differ from their English side",
+    "The sentence was not translated: report the score without these rows too.",
+    stop_above=0.01,
+)
+REPEATED = Rule(
+    "repeated_output",
+    "warn",
+    f"no sentence that stands for more than {MOST_SOURCES} English ones",
+    "The translation system repeated itself: translate these rows again.",
+    stop_above=0.01,
+)
+LENGTH = Rule(
+    "length_ratio",
+    "warn",
+    f"between {SHORT} and {LONG} times the length that the English side suggests",
+    "The translation is cut short or runs on: compare it with its source.",
+    stop_above=0.02,
+)
+RULES = (COPIES, REPEATED, LENGTH)
+
+
+def translation(task: Task, pairs: pd.DataFrame) -> tuple[pd.DataFrame, list[Check]]:
+    """Return what `parallel.pair` returned with columns of evidence, and the checks on them."""
+    import pandas as pd
+
+    evidence = {rule.name: pd.Series(None, pairs.index, dtype="str") for rule in RULES}
+    for side in TEXTS[task.head]:
+        text, english = pairs[side].fillna(""), pairs[f"{side}_en"].fillna("")
+        lengths, sources = text.str.len(), english.str.len()
+        real = (sources > 0) & (lengths > 0) & ~text.str.match(PLACEHOLDER)
+        copied = real & (lengths >= LEAST_LETTERS) & (text.str.casefold() == english.str.casefold())
+        kinds = english[real].groupby(text[real]).nunique()
+        often = text.isin(kinds.index[kinds > MOST_SOURCES]) & (lengths >= LEAST_LETTERS)
+        typical = float((lengths[real] / sources[real]).median()) if real.any() else 1.0
+        ratio = lengths / (typical * sources.where(sources > 0, 1))
+        odd = real & (np.maximum(sources, lengths) >= 2 * LEAST_LETTERS)
+        odd &= (ratio < SHORT) | (ratio > LONG)
+        for rule, broken in ((COPIES, copied), (REPEATED, often), (LENGTH, odd)):
+            found = pairs[side].where(broken)
+            evidence[rule.name] = evidence[rule.name].fillna(found)
+    checks = [Check(rule, "ExpectColumnValuesToBeNull", {"column": rule.name}) for rule in RULES]
+    return pairs.assign(**evidence), checks

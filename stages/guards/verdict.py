@@ -1,0 +1,55 @@
+"""The verdict on one task: what every rule found in every file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from stages.guards.judge import judge
+from stages.guards.rule import SEVERITIES, Check, Outcome
+from stages.tasks import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass
+class Verdict:
+    """An outcome a rule and file, the files that were read, and Great Expectations' results.
+
+    `severities` are the study's own, by rule.
+    """
+
+    task: Task
+    severities: dict[str, str] = field(default_factory=dict)
+    outcomes: list[Outcome] = field(default_factory=list)
+    data: dict[str, dict[str, Any]] = field(default_factory=dict)
+    results: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def judge(self, name: str, frame: pd.DataFrame, checks: list[Check]) -> list[Outcome]:
+        """Run checks, keep what comes out, and return the outcomes."""
+        outcomes, results = judge(name, frame, checks, self.severities)
+        self.outcomes += outcomes
+        self.results.setdefault(name, []).extend(results)
+        return outcomes
+
+    def findings(self, severity: str) -> list[Outcome]:
+        """The findings of one severity."""
+        return [outcome for outcome in self.outcomes if outcome.severity == severity]
+
+    @property
+    def accepted(self) -> bool:
+        """Whether no finding stops the study."""
+        return not self.findings("stop")
+
+    def as_json(self) -> dict[str, Any]:
+        """The content of verdict.json."""
+        findings = [outcome for severity in SEVERITIES for outcome in self.findings(severity)]
+        return {
+            "task": self.task.name,
+            "accepted": self.accepted,
+            "rows": sum(entry["rows"] for entry in self.data.values()),
+            "counts": {severity: len(self.findings(severity)) for severity in SEVERITIES},
+            "findings": [outcome.as_finding() for outcome in findings],
+            "data": self.data,
+        }

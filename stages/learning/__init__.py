@@ -1,0 +1,1 @@
+"""Learning: heads, batches without padding, the DeepSpeed loop, prediction, export."""

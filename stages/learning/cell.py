@@ -1,0 +1,166 @@
+"""One cell: read, train, select; both training stages begin here and differ in what they write."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stages import tracking
+from stages.errors import UserError
+from stages.learning import encoder as encoders
+from stages.learning import resume
+from stages.learning.batches import read
+from stages.learning.engine import join_ranks
+from stages.learning.heads import PairClassifier
+from stages.learning.predict import logits
+from stages.learning.train import Outcome, total_steps, train
+from stages.tasks import Task
+
+
+@dataclass
+class Trained:
+    """A trained cell: what to predict with, what to write, where to log."""
+
+    task: Task
+    outcome: Outcome
+    source: Path
+    encoded: Path
+    settings: dict[str, Any]
+    record: dict[str, Any]
+    recorder: tracking.Cell | None
+    first_rank: bool
+
+    def write(self, folder: Path) -> None:
+        """Write the encoder, its head and its record; every rank takes part."""
+        encoders.write(
+            self.outcome.engine,
+            self.source,
+            folder,
+            self.settings["checkpoint_precision"],
+            self.record,
+        )
+
+    def predict(self, language: str) -> tuple[list[str], np.ndarray, np.ndarray]:
+        """Return ids, gold label indices and logits, float32 (rows, classes), of one language."""
+        pairs = read(self.encoded / self.task.name / language / f"{self.task.evaluated}.parquet")
+        _, _, device = join_ranks()
+        values = logits(
+            self.outcome.engine,
+            pairs,
+            self.settings["max_length"],
+            self.settings["encoding"],
+            self.settings["prediction_tokens"],
+            device,
+        )
+        return pairs.ids, pairs.labels, values
+
+
+@contextmanager
+def learn(
+    task: Task,
+    *,
+    encoder: Path,
+    encoded: Path,
+    study: str,
+    settings: dict[str, Any],
+    seed: int,
+    name: str,
+    tags: dict[str, str],
+) -> Iterator[Trained]:
+    """Train one cell and hand it over; the MLflow run stays open until the block ends."""
+    import torch
+
+    rank, world, _ = join_ranks()
+    if settings["batch_size"] % (world * settings["accumulation"]):
+        raise UserError(
+            f"batch_size {settings['batch_size']} (params.yaml) does not divide over {world} ranks "
+            f"x accumulation {settings['accumulation']}; expected a multiple of "
+            f"{world * settings['accumulation']}."
+        )
+    torch.manual_seed(seed)
+    folder = encoded / task.name / "en"
+    pairs, development = read(folder / "train.parquet"), read(folder / "validation.parquet")
+    begun = time.monotonic()
+    model = PairClassifier(
+        encoders.read(encoder, settings), len(task.labels), settings["pooling"], settings["dropout"]
+    )
+    steps = total_steps(settings, len(pairs))
+    stand_in = encoders.is_stand_in(encoder)
+    say = _progress(name, steps) if rank == 0 else (lambda entry: None)
+
+    facts = {"task": task.name, "seed": seed, "settings": settings, "ranks": world}
+    inputs = [
+        folder / "train.parquet",
+        folder / "validation.parquet",
+        *encoder.glob("*.safetensors"),
+    ]
+    state = resume.State(resume.key(facts, inputs), settings["save_minutes"])
+
+    def train_with(recorder: tracking.Cell | None) -> Trained:
+        def report(entry: dict[str, float]) -> None:
+            say(entry)
+            if recorder:
+                step = int(entry["step"])
+                recorder.point(step, {k: v for k, v in entry.items() if k != "step"})
+
+        outcome = train(model, pairs, development, settings, seed, report, state)
+        if recorder:
+            spent = {f"seconds/{k}": v for k, v in outcome.seconds.items()}
+            rate = outcome.tokens * world / max(sum(outcome.seconds.values()), 1e-9)
+            recorder.point(outcome.steps, {**spent, "tokens_per_second": rate})
+        record = {
+            "task": task.name,
+            "task_version": task.version,
+            "seed": seed,
+            "rows": len(pairs),
+            "steps": len(outcome.curve),
+            "best_step": outcome.best_step,
+            "development_accuracy": round(outcome.best, 4),
+            "encoder": encoders.name(encoder),
+            "randomly_initialised": stand_in,
+            "settings": settings,
+        }
+        return Trained(
+            task, outcome, encoder, encoded, settings, record, recorder, first_rank=rank == 0
+        )
+
+    if rank != 0:
+        yield train_with(None)
+        state.clear()
+        return
+    with tracking.cell(
+        study,
+        name,
+        {"seed": str(seed), "method": "plain", "stand_in_encoder": str(stand_in).lower(), **tags},
+        {**settings, "seed": seed, "steps": steps, "ranks": world},
+        {f"{task.name}-train": folder},
+    ) as recorder:
+        recorder.point(0, {"seconds/load": time.monotonic() - begun})
+        yield train_with(recorder)
+    state.clear()
+
+
+def _progress(name: str, steps: int) -> Callable[[dict[str, float]], None]:
+    """Print a line now and then: step, loss, remaining time."""
+    begun, last = time.monotonic(), [0.0]
+
+    def say(entry: dict[str, float]) -> None:
+        now = time.monotonic()
+        step = int(entry["step"])
+        if now - last[0] < 5 and step != steps and "development" not in entry:
+            return
+        last[0] = now
+        left = (now - begun) / step * (steps - step)
+        text = f"  {name}  step {step}/{steps}  loss {entry['loss']:.3f}  {left:.0f} s left"
+        if "development" in entry:
+            text += f"  English development {entry['development']:.1f}"
+        print(text, file=sys.stderr, flush=True)
+
+    return say

@@ -1,0 +1,94 @@
+"""The drop against distance, languages labelled, with the partial fit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from stages.reporting.drawing import COLOURS, MARKERS, Figure, canvas, finish
+
+
+def scatter(
+    outcomes: pd.DataFrame,
+    languages: pd.DataFrame,
+    target: str,
+    sources: list[str],
+    distance: str,
+    covariates: list[str],
+) -> Figure | None:
+    """Draw the drop of each source on one target against a distance; None where nothing is.
+
+    The line is the fit of the drop on distance and covariates, at the covariates' means.
+    """
+    panels = []
+    for source in sources:
+        rows = outcomes[(outcomes["target"] == target) & (outcomes["source"] == source)]
+        rows = rows.set_index("language")[["drop"]].join(languages[[distance, *covariates]])
+        rows = rows.dropna()
+        if len(rows) > len(covariates) + 2:
+            panels.append((source, rows))
+    if not panels:
+        return None
+    columns = min(len(panels), 3)
+    lines = -(-len(panels) // columns)
+    with canvas(3.4 * columns + 0.4, 3.0 * lines + 0.3) as figure:
+        grid = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True)
+        for spare in grid.flat[len(panels) :]:
+            spare.set_visible(False)
+        for i, (source, rows) in enumerate(panels):
+            axes = grid.flat[i]
+            x, y = rows[distance].to_numpy(float), rows["drop"].to_numpy(float)
+            z = rows[covariates].to_numpy(float)
+            design = np.column_stack([np.ones(len(x)), x, z - z.mean(axis=0)])
+            fit = np.linalg.lstsq(design, y, rcond=None)[0]
+            ends = np.array([x.min(), x.max()])
+            axes.plot(ends, fit[0] + fit[1] * ends, color="#555555", lw=1.2, zorder=1)
+            axes.scatter(
+                x, y, s=26, color=COLOURS[i % 7], marker=MARKERS[i % 7], zorder=2, linewidth=0
+            )
+            spread(axes, x, y, list(rows.index))
+            axes.set_title(source)
+            axes.margins(0.12)
+        for axes in grid[:, 0]:
+            axes.set_ylabel("drop from English, points")
+        for axes in grid[-1, :]:
+            axes.set_xlabel(readable(distance))
+        data = pd.concat([rows.assign(source=source) for source, rows in panels]).reset_index()
+        return finish(
+            figure,
+            f"drop_{target}_{distance.removeprefix('distance_')}",
+            f"{target}: drop against {readable(distance)}",
+            "Each point is a language. The line is the fit of the drop on distance and "
+            f"{', '.join(map(readable, covariates)) or 'nothing else'}, at the covariates' means.",
+            data,
+        )
+
+
+def spread(axes, x: np.ndarray, y: np.ndarray, labels: list[str]) -> None:  # type: ignore
+    """Label the points, each on the side where its neighbours are fewest."""
+    width, height = np.ptp(x) or 1.0, np.ptp(y) or 1.0
+    offsets = {(5, 3): (0.06, 0.05), (5, -9): (0.06, -0.07), (-13, 3): (-0.06, 0.05)}
+    offsets |= {(-13, -9): (-0.06, -0.07)}
+    taken: list[tuple[float, float]] = []
+    points = list(zip(x / width, y / height, strict=True))
+    for (u, v), label, a, b in zip(points, labels, x, y, strict=True):
+
+        def crowding(offset: tuple[int, int], u: float = u, v: float = v) -> float:
+            du, dv = offsets[offset]
+            near = [*((p, q) for p, q in points if (p, q) != (u, v)), *taken]
+            return sum(1 / (0.002 + (u + du - p) ** 2 + (v + dv - q) ** 2) for p, q in near)
+
+        best = min(offsets, key=crowding)
+        taken.append((u + offsets[best][0], v + offsets[best][1]))
+        axes.annotate(label, (a, b), xytext=best, textcoords="offset points", fontsize=8)
+
+
+def readable(column: str) -> str:
+    """Return a column's name in words."""
+    known = {"log10_pretraining_gib": "log10 pretraining size (GiB)"}
+    if column in known:
+        return known[column]
+    if column.startswith("distance_"):
+        kind, _, formula = column.removeprefix("distance_").partition("_")
+        return f"{kind} distance ({formula.replace('_', ' ').replace('knn', 'kNN')})"
+    return column.replace("_", " ")

@@ -1,0 +1,1 @@
+"""Metrics, one a file, named as in the field."""

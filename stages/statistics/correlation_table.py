@@ -1,0 +1,328 @@
+"""Every distance with every outcome of every source and target, and how far each can be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from stages.statistics.bootstrap import bca_interval
+from stages.statistics.collinearity import variance_inflation
+from stages.statistics.designs import Design, designs
+from stages.statistics.families import blocks, indicators, orders_within
+from stages.statistics.identifiability import unidentifiable
+from stages.statistics.influence import leave_one_family_out, leave_one_language_out
+from stages.statistics.moments import Array, ranks
+from stages.statistics.multiplicity import comparable, holm, max_t
+from stages.statistics.partial_correlation import by_pingouin, closed_form
+from stages.statistics.permutation import (
+    freedman_lane,
+    observed_r,
+    p_values,
+    permuted,
+    random_orders,
+)
+from stages.statistics.power import detectable_correlation
+
+METHODS = ("pearson", "spearman")
+# Above so many rows pingouin's overhead takes minutes; its closed form is used instead.
+MOST_BY_PINGOUIN = 3000
+KEYS = ["intermediate", "target", "outcome", "distance", "covariates", "method"]
+RESULTS = ["n", "r", "ci_low", "ci_high", "p", "p_permutation", "p_adjusted"]
+COLUMNS = [*KEYS, *RESULTS, "identifiable", "note"]
+BESIDE = [
+    *["primary", "r_alone", "bca_low", "bca_high", "exact", "p_holm"],
+    *["p_within_families", "p_within_families_adjusted"],
+    *["without_language_low", "without_language_low_name"],
+    *["without_language_high", "without_language_high_name"],
+    *["without_family_low", "without_family_low_name"],
+    *["without_family_high", "without_family_high_name"],
+    *["vif", "coverage", "detectable_r"],
+]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is fixed before any result: the primary contrast, and the size of the resampling."""
+
+    primary: dict[str, object]
+    permutations: int = 9999
+    bootstrap: int = 2000
+    seed: int = 1
+
+
+@dataclass
+class Family:
+    """The exploratory family's largest |z| under each permutation, over all designs."""
+
+    size: int
+    largest: dict[str, Array] = field(default_factory=dict)
+
+    def add(self, name: str, maxima: Array) -> None:
+        known = self.largest.get(name, np.zeros(len(maxima)))
+        self.largest[name] = np.maximum(known, maxima)
+
+
+def correlation_tables(
+    outcomes: pd.DataFrame, languages: pd.DataFrame, covariates: list[str], settings: Settings
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return partial_correlations.csv and, row for row, robustness.csv.
+
+    The second holds what stands beside each: r without covariates, the BCa interval, p by
+    permutation within families, the ranges without one language and without one family, variance
+    inflation, the distance's coverage and the detectable correlation.
+    """
+    distances = [str(name) for name in languages if str(name).startswith("distance_")]
+    rows: list[dict[str, object]] = []
+    cases = list(designs(outcomes, languages, distances, covariates))
+    family = Family(sum(len(d.distances) * len(d.outcomes) for d in cases) * len(METHODS))
+    for design in cases:
+        for method in METHODS:
+            rows += design_rows(design, method, settings, family)
+    table = pd.DataFrame(rows, columns=[*dict.fromkeys([*COLUMNS, *BESIDE, "z", "z_within"])])
+    adjust(table, family)
+    table = table.sort_values(KEYS, kind="stable")
+    table = table.sort_values("primary", ascending=False, kind="stable").reset_index(drop=True)
+    return table[COLUMNS], table[[*KEYS, *BESIDE]]
+
+
+def design_rows(
+    design: Design, method: str, settings: Settings, family: Family
+) -> list[dict[str, object]]:
+    """Return the rows of one design and method; what cannot be computed has its reason."""
+    n, k = design.x.shape[0], design.z.shape[1]
+    reasons = [reason_of(design, i) for i in range(len(design.distances))]
+    sound = n > k + 3
+    sound = sound and np.linalg.matrix_rank(design.z - design.z.mean(axis=0)) == k
+    varies_x = [
+        sound and variance_left(design.x[:, i], design.z) > 1e-9 for i in range(len(reasons))
+    ]
+    varies_y = [sound and np.ptp(design.y[:, j]) > 1e-12 for j in range(design.y.shape[1])]
+    rows: list[dict[str, object]] = []
+    detectable = detectable_correlation(n, k)
+    for i, name in enumerate(design.distances):
+        for j, column in enumerate(design.outcomes):
+            key = row_key(design, name, column, method)
+            if varies_x[i] and varies_y[j]:
+                continue
+            reason = reasons[i] or f"the outcome is the same for all {n} languages"
+            rows.append(
+                {
+                    **key,
+                    "n": n,
+                    "identifiable": False,
+                    "note": notes(reason, design.lacking),
+                    "primary": is_primary(key, settings),
+                    "coverage": coverage(design.languages, name),
+                    "detectable_r": detectable,
+                }
+            )
+    if any(varies_x) and any(varies_y):
+        rows += computed_rows(
+            design, method, settings, family, np.array(varies_x), np.array(varies_y), reasons
+        )
+    return rows
+
+
+def computed_rows(
+    design: Design,
+    method: str,
+    settings: Settings,
+    family: Family,
+    some_x: np.ndarray,
+    some_y: np.ndarray,
+    reasons: list[str | None],
+) -> list[dict[str, object]]:
+    """Return the rows of the columns that vary."""
+    n, k = design.x.shape[0], design.z.shape[1]
+    names = [name for name, some in zip(design.distances, some_x, strict=True) if some]
+    columns = [column for column, some in zip(design.outcomes, some_y, strict=True) if some]
+    why = [reason for reason, some in zip(reasons, some_x, strict=True) if some]
+    x, y, z = design.x[:, some_x], design.y[:, some_y], design.z
+    rx, ry, rz = (ranks(x), ranks(y), ranks(z)) if method == "spearman" else (x, y, z)
+    tested = np.array([reason is None for reason in why])
+
+    p_permutation, exact = freedman_lane(rx, ry, rz, settings.permutations, settings.seed)
+    low, high = bca_interval(x, y, z, method, settings.bootstrap, settings.seed)
+    r = observed_r(rx, ry, rz)
+    alone = observed_r(rx, ry, np.zeros((n, 0)))
+    z_values = comparable(r, n - k - 2)
+    detectable = detectable_correlation(n, k)
+    inflation = [variance_inflation(pd.Series(x[:, i]), pd.DataFrame(z)) for i in range(len(names))]
+    covered = [coverage(design.languages, name) for name in names]
+    p_within, z_within = within(design, rx, ry, rz, tested, settings, family)
+    without = leave_one_language_out(x, y, z, method)
+    families = design.families
+    others = leave_one_family_out(x, y, z, families, method) if families else {}
+    if tested.any():
+        orders = random_orders(n, settings.permutations, settings.seed)
+        maxima = largest_z(rx[:, tested], ry, rz, orders, n - k - 2)
+        family.add("languages", maxima)
+    data = pd.DataFrame(np.column_stack([x, z]), columns=[*names, *design.covariates])
+    rows = []
+    for j, column in enumerate(columns):
+        data["outcome"] = y[:, j]
+        for i, name in enumerate(names):
+            if family.size > MOST_BY_PINGOUIN:
+                found = closed_form(float(r[i, j]), n, k, method)
+            else:
+                found = by_pingouin(data, name, "outcome", design.covariates, method)
+            key = row_key(design, name, column, method)
+            rows.append(
+                {
+                    **key,
+                    **vars(found),
+                    "p_permutation": p_permutation[i, j],
+                    "identifiable": why[i] is None,
+                    "note": notes(why[i], design.lacking, ties(x[:, i])),
+                    "primary": is_primary(key, settings),
+                    "r_alone": alone[i, j],
+                    "bca_low": low[i, j],
+                    "bca_high": high[i, j],
+                    "exact": exact,
+                    "p_within_families": p_within[i, j],
+                    **extremes("language", design.languages.index, without[:, i, j]),
+                    **extremes("family", others, np.array([r[i, j] for r in others.values()])),
+                    "vif": inflation[i],
+                    "coverage": covered[i],
+                    "detectable_r": detectable,
+                    "z": z_values[i, j],
+                    "z_within": z_within[i, j],
+                }
+            )
+    return rows
+
+
+def within(
+    design: Design,
+    x: Array,
+    y: Array,
+    z: Array,
+    tested: np.ndarray,
+    settings: Settings,
+    family: Family,
+) -> tuple[Array, Array]:
+    """Return p by permutation within family blocks (p x m), and the |z| behind it."""
+    empty = np.full((x.shape[1], y.shape[1]), np.nan)
+    if design.families is None:
+        return empty, empty
+    names = blocks(design.families)
+    given = np.column_stack([z, indicators(names)])
+    freedom = len(x) - given.shape[1] - 2
+    if freedom < 3 or np.linalg.matrix_rank(given - given.mean(axis=0)) < given.shape[1]:
+        return empty, empty
+    # A distance that the blocks and covariates tell has nothing left to be tested.
+    left = np.array([variance_left(x[:, i], given) > 1e-9 for i in range(x.shape[1])])
+    if not left.any():
+        return empty, empty
+    orders = orders_within(names, settings.permutations, settings.seed)
+    p, z_values = empty.copy(), empty.copy()
+    p[left] = p_values(x[:, left], y, given, orders, exact=False)
+    z_values[left] = comparable(observed_r(x[:, left], y, given), freedom)
+    if (left & tested).any():
+        maxima = largest_z(x[:, left & tested], y, given, orders, freedom)
+        family.add("within", maxima)
+    return p, z_values
+
+
+def variance_left(values: Array, given: Array) -> float:
+    """Return the share of a distance that the given columns leave; 0 where it is constant."""
+    if np.ptp(values) <= 1e-12:
+        return 0.0
+    return 1.0 / variance_inflation(pd.Series(values), pd.DataFrame(given))
+
+
+def largest_z(x: Array, y: Array, z: Array, orders: np.ndarray, freedom: int) -> Array:
+    """Return the largest |z| over all pairs under each permutation.
+
+    One permutation serves every pair of one set of languages, so their dependence is kept.
+    """
+    maxima = [np.abs(batch).max(axis=(1, 2)) for batch in permuted(x, y, z, orders)]
+    return comparable(np.concatenate(maxima), freedom)
+
+
+def adjust(table: pd.DataFrame, family: Family) -> None:
+    """Fill the adjusted p-values over the exploratory family, in place.
+
+    The primary contrast is a family of its own; what is not identifiable is no test. p_adjusted
+    and p_within_families_adjusted are max-T's, p_holm is Holm's.
+    """
+    tested = table["identifiable"].astype(bool) & table["r"].notna()
+    primary = tested & table["primary"].astype(bool)
+    exploratory = table.index[tested & ~primary]
+    for name in ("p_adjusted", "p_holm"):
+        table.loc[primary, name] = table.loc[primary, "p_permutation"]
+    table.loc[primary, "p_within_families_adjusted"] = table.loc[primary, "p_within_families"]
+    if len(exploratory):
+        p = table.loc[exploratory, "p_permutation"].to_numpy(float)
+        table.loc[exploratory, "p_holm"] = holm(p)
+        z = table.loc[exploratory, "z"].to_numpy(float)
+        table.loc[exploratory, "p_adjusted"] = max_t(z, family.largest["languages"])
+    inside = exploratory[table.loc[exploratory, "z_within"].notna()]
+    if len(inside):
+        z = table.loc[inside, "z_within"].to_numpy(float)
+        table.loc[inside, "p_within_families_adjusted"] = max_t(z, family.largest["within"])
+
+
+def reason_of(design: Design, position: int) -> str | None:
+    """Return why an effect of one distance is not identifiable in these languages."""
+    index = design.languages.index
+    return unidentifiable(
+        pd.Series(design.x[:, position], index=index),
+        pd.DataFrame(design.z, index=index, columns=design.covariates),
+        design.languages.get("family"),
+    )
+
+
+def row_key(design: Design, name: str, column: tuple[str, str], method: str) -> dict[str, object]:
+    return {
+        "intermediate": column[0],
+        "target": design.target,
+        "outcome": column[1],
+        "distance": name,
+        "covariates": "+".join(design.covariates) or "-",
+        "method": method,
+    }
+
+
+def is_primary(key: dict[str, object], settings: Settings) -> bool:
+    """Tell whether a row is the contrast fixed before any result."""
+    fixed = dict(settings.primary)
+    named = fixed.pop("covariates", None)
+    if isinstance(named, list) and key["covariates"] != ("+".join(map(str, named)) or "-"):
+        return False
+    return all(key.get(name) == value for name, value in fixed.items())
+
+
+def notes(reason: str | None, *others: str) -> str:
+    first = [f"not identifiable: {reason}"] if reason else []
+    return "; ".join([*first, *(note for note in others if note)])
+
+
+def ties(values: Array) -> str:
+    """Say where more than a quarter of the languages share the largest distance."""
+    tied = int((values == values.max()).sum())
+    return f"{tied} of {len(values)} tie at the largest distance" if tied > len(values) / 4 else ""
+
+
+def extremes(what: str, names: object, values: Array) -> dict[str, object]:
+    """Return the lowest and highest value without one language or family, and without which."""
+    labels = [str(name) for name in names]  # type: ignore[attr-defined]
+    found: dict[str, object] = {}
+    finite = np.isfinite(values)
+    for side, pick in (("low", np.nanargmin), ("high", np.nanargmax)):
+        at = int(pick(values)) if finite.any() else None
+        found[f"without_{what}_{side}"] = np.nan if at is None else values[at]
+        found[f"without_{what}_{side}_name"] = "" if at is None else labels[at]
+    return found
+
+
+def coverage(languages: pd.DataFrame, distance: str) -> float:
+    """Return the mean share of observed features behind a distance; NaN where none is known."""
+    kind, _, formula = distance.removeprefix("distance_").partition("_")
+    # A source with features of its own has coverage of its own.
+    for name in (f"coverage_{kind}_{formula.split('_')[0]}", f"coverage_{kind}"):
+        if name in languages:
+            return float(pd.to_numeric(languages[name], errors="coerce").mean())
+    return float("nan")

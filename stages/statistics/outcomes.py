@@ -1,0 +1,70 @@
+"""Degradation from English, in points, relative and on the logit scale, and its paired change."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+BASELINE = "none"
+OUTCOMES = ("drop", "relative_drop", "logit_drop", "change")
+UNITS = {
+    "drop": "percentage points",
+    "relative_drop": "percent of the English score",
+    "logit_drop": "log odds",
+    "change": "percentage points of drop that intermediate training takes away",
+}
+
+
+def source_name(method: str, intermediate: str) -> str:
+    """Return how a row of scores is called in every table: its intermediate task or method."""
+    if method == "plain":
+        return intermediate
+    return method if intermediate == BASELINE else f"{method}+{intermediate}"
+
+
+def degradation(scores: pd.DataFrame, reference: str = "en") -> pd.DataFrame:
+    """Return one row a source, target and language other than English, means over seeds.
+
+    scores : method, intermediate, target, language, seed, value (percent), n
+    Columns: source, target, language, value, english, n, seeds and
+      drop           percentage points, English minus language
+      relative_drop  the same in percent of English
+      logit_drop     difference of log odds; 0 and 100% count as half an item
+      change         drop without intermediate training minus drop with it, of the same method;
+                     missing for the baseline itself and where no baseline was run
+    """
+    table = scores.assign(
+        source=[
+            source_name(str(m), str(i))
+            for m, i in zip(scores["method"], scores["intermediate"], strict=True)
+        ]
+    )
+    keys = ["source", "method", "intermediate", "target", "language"]
+    means = table.groupby(keys, sort=False, as_index=False).agg(
+        value=("value", "mean"), n=("n", "mean"), seeds=("seed", "nunique")
+    )
+    english = means[means["language"] == reference].set_index(["source", "target"])
+    rows = means[means["language"] != reference].reset_index(drop=True)
+    index = pd.MultiIndex.from_frame(rows[["source", "target"]])
+    rows["english"] = english["value"].reindex(index).to_numpy()
+    english_n = english["n"].reindex(index).to_numpy(dtype=float)
+    rows["drop"] = rows["english"] - rows["value"]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rows["relative_drop"] = np.where(
+            rows["english"] > 0, 100 * rows["drop"] / rows["english"], np.nan
+        )
+    rows["logit_drop"] = log_odds(rows["english"].to_numpy(), english_n) - log_odds(
+        rows["value"].to_numpy(), rows["n"].to_numpy(dtype=float)
+    )
+    baseline = rows[rows["intermediate"] == BASELINE].set_index(["method", "target", "language"])
+    index = pd.MultiIndex.from_frame(rows[["method", "target", "language"]])
+    rows["change"] = baseline["drop"].reindex(index).to_numpy() - rows["drop"]
+    rows.loc[rows["intermediate"] == BASELINE, "change"] = np.nan
+    return rows
+
+
+def log_odds(percent: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """Return the log odds of percentages of n items; an unknown n counts as 1,000."""
+    half = 50.0 / np.where(np.isfinite(n), n, 1000.0)
+    clipped = np.clip(percent, half, 100 - half)
+    return np.asarray(np.log(clipped / (100 - clipped)))

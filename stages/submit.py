@@ -1,0 +1,297 @@
+"""Submit: prediction folders -> the folder that XTREME's evaluator reads.
+
+In    <any cell>/cell.json and <any cell>/predictions/<target>/<language>.parquet below --cells
+      (or <any cell>/<target>/<language>.parquet), columns id and prediction (others are not
+      read), one row an item, in the data's order:
+        xnli, pawsx        prediction is the label name
+        udpos, panx        prediction is the list of tags of the sentence
+        xquad, mlqa, tydiqa  prediction is the answer; empty (null) for a question left out
+        tatoeba            one row an English sentence; prediction is the row, from 0, of the
+                           sentence retrieved. XTREME sorts its English side: with a column
+                           `sentence` (English) rows are sorted by it, otherwise left in order
+        bucc2018           one row a pair; id is `<source id>TAB<target id>`, prediction is true
+                           or 1 where the pair was mined, false or 0 for a gold pair not found
+Out   submission/<target>/test-<language>.tsv (.json for question answering), for the nine
+      targets and every language of the evaluator; all of it or nothing
+
+Alone: python -m stages.submit --intermediate mnli --seed 1 --out submission
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from stages.errors import UserError, run
+from stages.writing import replacing_folder
+
+# What the evaluator asks for: XTREME_TASK2LANGS of google-research/xtreme at 838c13b.
+LANGUAGES: dict[str, tuple[str, ...]] = {
+    target: tuple(languages.split())
+    for target, languages in {
+        "xnli": "ar bg de el en es fr hi ru sw th tr ur vi zh",
+        "pawsx": "de en es fr ja ko zh",
+        "udpos": "af ar bg de el en es et eu fa fi fr he hi hu id it ja kk ko mr nl pt ru ta te "
+        "th tl tr ur vi yo zh",
+        "panx": "af ar bg bn de el en es et eu fa fi fr he hi hu id it ja jv ka kk ko ml mr ms my "
+        "nl pt ru sw ta te th tl tr ur vi yo zh",
+        "xquad": "ar de el en es hi ru th tr vi zh",
+        "mlqa": "ar de en es hi vi zh",
+        "tydiqa": "ar bn en fi id ko ru sw te",
+        "bucc2018": "de fr ru zh",
+        "tatoeba": "af ar bg bn de el es et eu fa fi fr he hi hu id it ja jv ka kk ko ml mr nl pt "
+        "ru sw ta te th tl tr ur vi zh",
+    }.items()
+}
+LABELS = {"xnli": ("contradiction", "entailment", "neutral"), "pawsx": ("0", "1")}
+KEYS = ("method", "intermediate", "seed")
+# Sets whose test part has another name on the hub: they have no other part that is scored.
+OTHER_SPLIT = ("xquad", "tydiqa", "tatoeba")
+
+Row = Mapping[str, Any]
+
+
+def submit(cells_folder: Path, out: Path, wanted: Mapping[str, str], partial: bool) -> list[str]:
+    """Write the submission of one study to `out`; return what a reader should be told.
+
+    wanted : values that cell.json must have, among method, intermediate and seed.
+    partial : write what there is instead of refusing an incomplete submission.
+    Raises UserError where cells are missing (all are named), where more than one study fits, or
+    where a file is malformed. `out` is then as it was.
+    """
+    if not cells_folder.is_dir():
+        raise UserError(
+            f"no folder of cells at {cells_folder}: run the target stage first, or pass --cells "
+            "with the folder that holds them."
+        )
+    cells = find_cells(cells_folder, wanted)
+    missing, notes = [], []
+    for target, languages in LANGUAGES.items():
+        if target not in cells:
+            missing.append(f"{target}: no cell")
+            continue
+        place, split = cells[target]
+        absent = [name for name in languages if not (place / f"{name}.parquet").is_file()]
+        if absent:
+            missing.append(f"{target}: no {', '.join(absent)} in {place}")
+        if split != "test" and target not in OTHER_SPLIT:
+            notes.append(f"{target}: predictions of the {split} split; XTREME scores test.")
+    if missing and not partial:
+        raise UserError(
+            "the submission is incomplete: run these cells, or pass --partial to write what "
+            "there is.\n  " + "\n  ".join(missing)
+        )
+    _check_replaceable(out)
+    unsorted = []
+    with replacing_folder(out) as folder:
+        for target, (place, _) in cells.items():
+            for language in LANGUAGES[target]:
+                path = place / f"{language}.parquet"
+                if path.is_file():
+                    rows = read_rows(path)
+                    write(target, language, rows, path, folder)
+                    if target == "tatoeba" and "sentence" not in rows[0]:
+                        unsorted.append(language)
+    if unsorted:
+        names = ", ".join(unsorted)
+        notes.append(f"tatoeba: no column 'sentence' to sort by in {names}: rows left in order.")
+    return [*(f"left out: {name}" for name in missing), *notes]
+
+
+def find_cells(cells_folder: Path, wanted: Mapping[str, str]) -> dict[str, tuple[Path, str]]:
+    """Return {target: (folder of its languages, split)} of the one study that fits `wanted`.
+
+    Raises UserError where none or several fit, or a target has two cells.
+    """
+    cells: dict[str, tuple[Path, str]] = {}
+    studies: set[tuple[str, ...]] = set()
+    seen: set[tuple[str, ...]] = set()
+    for path in sorted(cells_folder.rglob("cell.json")):
+        cell = _read_cell(path)
+        study = tuple(str(cell[key]) for key in KEYS)
+        seen.add(study)
+        target = str(cell["target"])
+        if target not in LANGUAGES or any(str(cell[key]) != wanted[key] for key in wanted):
+            continue
+        if target in cells and study in studies:
+            raise UserError(
+                f"{path.parent} and {cells[target][0]} are both cells of {target} for "
+                f"{_name(study)}: keep one of them."
+            )
+        studies.add(study)
+        place = path.parent / "predictions" / target
+        cells[target] = (place if place.is_dir() else path.parent / target, str(cell["split"]))
+    if len(studies) == 1:
+        return cells
+    choice = "; ".join(map(_name, sorted(studies or seen))) or "no cell at all"
+    raise UserError(
+        f"{cells_folder} holds {len(studies) or 'no'} studies that fit; a submission is of one. "
+        f"Name it with --method, --intermediate and --seed. Found: {choice}."
+    )
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of one language; UserError where a column or an id is wrong."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        names = pq.read_schema(path).names
+        columns = [name for name in ("id", "prediction", "sentence") if name in names]
+        rows: list[dict[str, Any]] = pq.read_table(path, columns=columns).to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(f"{path} is not a readable parquet file ({error}).") from None
+    for column in ("id", "prediction"):
+        if column not in names:
+            raise UserError(f"{path} has no column '{column}'; found {', '.join(names)}.")
+    if not rows:
+        raise UserError(f"{path} holds no items.")
+    first: dict[Any, int] = {}
+    for number, row in enumerate(rows):
+        if first.setdefault(row["id"], number) != number:
+            raise UserError(
+                f"{path}, row {number}: id {row['id']!r} is that of row {first[row['id']]} too."
+            )
+    return rows
+
+
+def write(target: str, language: str, rows: Sequence[Row], path: Path, folder: Path) -> None:
+    """Write the rows read from `path` as the evaluator reads them, into a folder of `target`."""
+    suffix = "json" if WRITERS[target] is answers else "tsv"
+    try:
+        text = WRITERS[target](target, rows)
+    except ValueError as error:
+        raise UserError(f"{path}, {error}") from None
+    (folder / target).mkdir(exist_ok=True)
+    (folder / target / f"test-{language}.{suffix}").write_text(text, encoding="utf-8")
+
+
+def labels(target: str, rows: Sequence[Row]) -> str:
+    """One label name a line."""
+    names = LABELS[target]
+    for number, row in enumerate(rows):
+        if str(row["prediction"]) not in names:
+            expected = ", ".join(names)
+            raise ValueError(f"row {number}: {row['prediction']!r} is not one of {expected}.")
+    return "".join(f"{row['prediction']}\n" for row in rows)
+
+
+def tags(target: str, rows: Sequence[Row]) -> str:
+    """One tag a line, an empty line between sentences."""
+    for number, row in enumerate(rows):
+        found = row["prediction"]
+        if not isinstance(found, list) or not found:
+            raise ValueError(f"row {number}: expected a list of tags, found {found!r}.")
+        for tag in found:
+            if not isinstance(tag, str) or tag.split() != [tag]:
+                raise ValueError(f"row {number}: {tag!r} is not a tag.")
+    return "\n".join("".join(f"{tag}\n" for tag in row["prediction"]) for row in rows)
+
+
+def answers(target: str, rows: Sequence[Row]) -> str:
+    """One JSON object of answers by id; a question without a prediction is left out."""
+    found = {str(row["id"]): row["prediction"] for row in rows if row["prediction"] is not None}
+    for number, row in enumerate(rows):
+        if not isinstance(row["prediction"], str | None):
+            raise ValueError(f"row {number}: expected a text, found {row['prediction']!r}.")
+    # ASCII, because the evaluator opens the file in the encoding of its machine.
+    return json.dumps(found, indent=1) + "\n"
+
+
+def retrieved(target: str, rows: Sequence[Row]) -> str:
+    """One row number of the other language a line, in the order of the English sentences."""
+    for number, row in enumerate(rows):
+        value = str(row["prediction"])
+        if not (value.isascii() and value.isdigit() and int(value) < len(rows)):
+            raise ValueError(
+                f"row {number}: {row['prediction']!r} is not a row of the other language; "
+                f"expected 0 to {len(rows) - 1}."
+            )
+        if not isinstance(row.get("sentence", ""), str):
+            raise ValueError(f"row {number}: 'sentence' is empty; it orders the rows.")
+    if "sentence" in rows[0]:
+        rows = sorted(rows, key=lambda row: row["sentence"].strip())
+    return "".join(f"{int(row['prediction'])}\n" for row in rows)
+
+
+def pairs(target: str, rows: Sequence[Row]) -> str:
+    """One mined pair a line: source id, tab, target id."""
+    lines = []
+    for number, row in enumerate(rows):
+        source, tab, other = str(row["id"]).partition("\t")
+        if not (source and tab and other) or "\t" in other:
+            raise ValueError(f"row {number}: id {row['id']!r} is not <source id>TAB<target id>.")
+        if row["prediction"] not in (True, False, "0", "1"):
+            raise ValueError(
+                f"row {number}: prediction {row['prediction']!r}; expected true or 1 for a mined "
+                "pair, false or 0 for any other."
+            )
+        if row["prediction"] in (True, "1"):
+            lines.append(f"{source}\t{other}\n")
+    return "".join(lines)
+
+
+WRITERS: dict[str, Callable[[str, Sequence[Row]], str]] = {
+    "xnli": labels,
+    "pawsx": labels,
+    "udpos": tags,
+    "panx": tags,
+    "xquad": answers,
+    "mlqa": answers,
+    "tydiqa": answers,
+    "bucc2018": pairs,
+    "tatoeba": retrieved,
+}
+
+
+def _name(study: Sequence[str]) -> str:
+    return " ".join(f"{key}={value}" for key, value in zip(KEYS, study, strict=True))
+
+
+def _read_cell(path: Path) -> dict[str, Any]:
+    try:
+        cell: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path} is not JSON ({error}): run its cell again.") from None
+    absent = [key for key in (*KEYS, "target", "split") if key not in cell]
+    if absent:
+        raise UserError(f"{path} lacks {', '.join(absent)}: it must name its cell in full.")
+    return cell
+
+
+def _check_replaceable(out: Path) -> None:
+    """Refuse to replace a folder that holds anything but a submission."""
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out} is not a folder: choose another --out.")
+    others = [entry.name for entry in sorted(out.glob("*")) if entry.name not in LANGUAGES]
+    if others:
+        found = ", ".join(others[:5])
+        raise UserError(f"{out} holds {found}, no part of a submission: choose another --out.")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cells", type=Path, default=Path("cells"))
+    parser.add_argument("--out", type=Path, default=Path("submission"))
+    parser.add_argument("--intermediate", help="the intermediate task; none is the baseline")
+    parser.add_argument("--method")
+    parser.add_argument("--seed")
+    parser.add_argument(
+        "--partial",
+        action="store_true",
+        help="write what there is and name the rest; the evaluator skips a target that is absent "
+        "and stops at one that lacks a language",
+    )
+    arguments = parser.parse_args()
+    wanted = {key: value for key in KEYS if (value := getattr(arguments, key)) is not None}
+    for note in submit(arguments.cells, arguments.out, wanted, arguments.partial):
+        print(note, file=sys.stderr)
+    print(f"{arguments.out}: written")
+
+
+if __name__ == "__main__":
+    run(main)

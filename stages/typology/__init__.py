@@ -1,0 +1,1 @@
+"""Distances between languages and what is measured on the study's own data."""
