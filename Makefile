@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 TORCH ?= torch==2.13.0
-STUDY ?=
+STUDY ?= sample
 MIRROR ?=
 PORT ?= 5000
 
@@ -12,7 +12,7 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: repro test check ui study snapshot lock
+.PHONY: install repro test check ui params snapshot lock
 .DEFAULT_GOAL := repro
 
 $(VENV)/.installed: requirements.lock
@@ -29,15 +29,14 @@ repro: $(VENV)/.installed
 	dvc repro
 	@python -m stages.summary
 
-# another study: compose its parameters, then reproduce (make study STUDY=real)
-study: $(VENV)/.installed
-	dvc exp run --set-param study=$(STUDY)
-	@python -m stages.summary
+# params.yaml becomes another study's: make params STUDY=real
+params: $(VENV)/.installed
+	@python -m stages.compose "$(STUDY)"
 
-# fetch the data of the study from the hub, or from MIRROR in the hub's layout, and pin it
+# fetch the data of the study of params.yaml from the hub, or from MIRROR in the hub's layout
 snapshot: $(VENV)/.installed
 	python -m stages.snapshot $(if $(MIRROR),--mirror "$(MIRROR)")
-	dvc add --quiet data
+	dvc add --quiet data encoder
 
 test: $(VENV)/.installed
 	python -m pytest -q

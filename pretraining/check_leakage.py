@@ -75,9 +75,11 @@ def read_evaluated(where: str) -> Iterator[tuple[str, str]]:
 
 def evaluated_splits(task: str) -> tuple[str, ...]:
     """Return the splits of a task of google/xtreme that are evaluated, here or in the paper."""
-    return {"PAN-X": ("validation", "test"), "udpos": ("test",), "MLQA": ("validation", "test")}.get(
-        task, ("validation",)
-    )
+    return {
+        "PAN-X": ("validation", "test"),
+        "udpos": ("test",),
+        "MLQA": ("validation", "test"),
+    }.get(task, ("validation",))
 
 
 def clean(table: Any, evaluated: Iterable[tuple[str, str]]) -> tuple[Any, Any]:

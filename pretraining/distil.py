@@ -3,7 +3,9 @@
 In:  build/lessons.parquet, build/targets.npy, build/pieces.npy, build/tokenizer/
 Out: build/encoder/ (transformers' format, fp16), distil.csv (loss by tokens)
 
-Two steps. A bag of words first: the mean of the input embeddings, projected, regresses the
+The mean of the encoder's last hidden state regresses the teacher's vector, reduced to the
+encoder's width by fixed orthonormal axes: cosines of mean-pooled sentences mean what they mean
+in the teacher. Two steps. A bag of words first: the mean of the input embeddings regresses the
 targets, which places the words of all languages. Then the whole model, sentences alone and in
 pairs (`<s> a </s></s> b </s>`, each segment's mean regresses its own sentence's target).
 Method: multilingual knowledge distillation (Reimers and Gurevych 2020), with InfoNCE beside it.
@@ -44,7 +46,7 @@ def stamp(*parts: Any) -> str:
 def loss_of(predicted: Any, target: Any, rows: Any, settings: dict[str, Any]) -> Any:
     """Return 1 - cosine, plus InfoNCE over the batch's other meanings.
 
-    predicted, target : (n, 512); rows : (n,) ids of the meanings, equal ids are no negatives.
+    predicted, target : (n, hidden); rows : (n,) ids of the meanings, equal ids are no negatives.
     """
     import torch
     from torch.nn import functional
@@ -60,7 +62,7 @@ def loss_of(predicted: Any, target: Any, rows: Any, settings: dict[str, Any]) ->
     return regress + settings["contrast"] * contrast, regress.detach()
 
 
-def start_bag(lessons: Lessons, targets: Any, model: Any, head: Any, settings: Any) -> None:
+def start_bag(lessons: Lessons, targets: Any, model: Any, settings: Any) -> None:
     """Train embeddings and projection alone, on means of embeddings (no padding, no layers)."""
     import torch
     from tqdm import trange
@@ -69,7 +71,7 @@ def start_bag(lessons: Lessons, targets: Any, model: Any, head: Any, settings: A
     words = model.embeddings.word_embeddings.weight
     norm = model.embeddings.LayerNorm
     steps, size = settings["bag_steps"], settings["bag_batch"]
-    dense = torch.optim.AdamW([*head.parameters(), *norm.parameters()], lr=1e-3, weight_decay=0.0)
+    dense = torch.optim.AdamW(norm.parameters(), lr=1e-3, weight_decay=0.0)
     sparse = torch.optim.Adam([words], lr=settings["bag_learning_rate"])
     places = model.embeddings.position_embeddings.weight.detach()
     kind = model.embeddings.token_type_embeddings.weight.detach()[0]
@@ -89,7 +91,7 @@ def start_bag(lessons: Lessons, targets: Any, model: Any, head: Any, settings: A
         target = torch.from_numpy(targets[lessons.target[chosen]].astype(np.float32))
         rows = torch.from_numpy(lessons.target[chosen])
         mean_hidden = total / torch.bincount(owner, minlength=size).clamp(min=1)[:, None]
-        loss, regress = loss_of(head(mean_hidden), target, rows, settings)
+        loss, regress = loss_of(mean_hidden, target, rows, settings)
         for group in (*dense.param_groups, *sparse.param_groups):
             group.setdefault("start", group["lr"])
             group["lr"] = group["start"] * (1 - step / steps)
@@ -138,13 +140,13 @@ def pool(hidden: Any, segments: Any, count: int) -> Any:
     return torch.cat(means)
 
 
-def teach(lessons: Lessons, targets: Any, model: Any, head: Any, settings: Any, save: Path) -> Any:
+def teach(lessons: Lessons, targets: Any, model: Any, settings: Any, save: Path) -> Any:
     """Train the whole model on `tokens` tokens; returns rows (tokens, distance) of the log."""
     import torch
     from tqdm import tqdm
 
-    decay = [p for p in [*model.parameters(), *head.parameters()] if p.dim() > 1]
-    rest = [p for p in [*model.parameters(), *head.parameters()] if p.dim() <= 1]
+    decay = [p for p in model.parameters() if p.dim() > 1]
+    rest = [p for p in model.parameters() if p.dim() <= 1]
     optimizer = torch.optim.AdamW(
         [{"params": decay, "weight_decay": 0.01}, {"params": rest, "weight_decay": 0.0}],
         lr=settings["learning_rate"], betas=(0.9, 0.98), eps=1e-6,
@@ -155,13 +157,14 @@ def teach(lessons: Lessons, targets: Any, model: Any, head: Any, settings: Any, 
     if save.exists():
         state = torch.load(save, weights_only=False)
         model.load_state_dict(state["model"])
-        head.load_state_dict(state["head"])
         optimizer.load_state_dict(state["optimizer"])
         random.bit_generator.state = state["random"]
         torch.set_rng_state(state["torch"])
         done, mean, log = state["done"], state["mean"], state["log"]
     model.eval()  # no dropout: a small model on few tokens does not overfit
-    bar = tqdm(total=settings["tokens"], initial=done, desc="tokens", unit_scale=True, mininterval=15)
+    bar = tqdm(
+        total=settings["tokens"], initial=done, desc="tokens", unit_scale=True, mininterval=15
+    )
     began = done
     while done < settings["tokens"]:
         pairs = random.random() < settings["pair_batches"]
@@ -185,7 +188,7 @@ def teach(lessons: Lessons, targets: Any, model: Any, head: Any, settings: Any, 
                 parameters["lr"] = rate
             hidden = model(ids, attention_mask=(segments >= 0).long()).last_hidden_state
             target = torch.from_numpy(targets[rows].astype(np.float32))
-            predicted = head(pool(hidden, segments, 2 if pairs else 1))
+            predicted = pool(hidden, segments, 2 if pairs else 1)
             loss, regress = loss_of(predicted, target, torch.from_numpy(rows), settings)
             optimizer.zero_grad()
             loss.backward()
@@ -202,7 +205,7 @@ def teach(lessons: Lessons, targets: Any, model: Any, head: Any, settings: Any, 
             began = done
             log.append((done, round(mean, 5)))
             state = {
-                "model": model.state_dict(), "head": head.state_dict(),
+                "model": model.state_dict(),
                 "optimizer": optimizer.state_dict(), "random": random.bit_generator.state,
                 "torch": torch.get_rng_state(), "done": done, "mean": mean, "log": log,
             }  # fmt: skip
@@ -236,23 +239,22 @@ def main() -> None:
     lessons, targets, size = prepare(params)
     torch.manual_seed(settings["seed"])
     model = encoder.create(params["encoder"], size)
-    head = torch.nn.Linear(params["encoder"]["hidden"], targets.shape[1])
-    coordinates, axes = encoder.project(np.load(BUILD / "pieces.npy"), params["encoder"]["hidden"])
+    axes = encoder.find_axes(targets, params["encoder"]["hidden"], settings["seed"])
+    pieces = encoder.reduce(np.load(BUILD / "pieces.npy"), axes).astype(np.float32)
+    targets = encoder.reduce(targets, axes)
     with torch.no_grad():
-        model.embeddings.word_embeddings.weight[4:-1] = torch.from_numpy(coordinates[4:-1]) * 0.3
-        head.weight.copy_(torch.from_numpy(axes.T.copy()))
+        spread = 0.3 / pieces[4:-1].std()
+        model.embeddings.word_embeddings.weight[4:-1] = torch.from_numpy(pieces[4:-1]) * spread
     data = hashlib.sha256((BUILD / "lessons.parquet").read_bytes()).hexdigest()
     early = {name: value for name, value in settings.items() if name not in LATER}
     bag = BUILD / f"resume-{stamp(params['encoder'], early, data)}-bag.pt"
     save = BUILD / f"resume-{stamp(params['encoder'], settings, data)}.pt"
     if bag.exists():
-        state = torch.load(bag)
-        model.load_state_dict(state["model"])
-        head.load_state_dict(state["head"])
+        model.load_state_dict(torch.load(bag))
     else:
-        start_bag(lessons, targets, model, head, settings)
-        torch.save({"model": model.state_dict(), "head": head.state_dict()}, bag)
-    log = teach(lessons, targets, model, head, settings, save)
+        start_bag(lessons, targets, model, settings)
+        torch.save(model.state_dict(), bag)
+    log = teach(lessons, targets, model, settings, save)
     temporary = BUILD / "encoder.tmp"
     shutil.rmtree(temporary, ignore_errors=True)
     encoder.save(model.eval(), temporary)

@@ -45,8 +45,8 @@ def weigh(lessons: Any, settings: dict[str, Any], others: list[str]) -> npt.NDAr
             for language, count in counts.items()
         }
         total = sum(mass.values())
-        per_row = lessons.language[chosen].map(lambda code: mass[code] / total / counts[code])
-        weights[chosen] = share * per_row
+        row = {language: mass[language] / total / count for language, count in counts.items()}
+        weights[chosen] = share * lessons.language[chosen].map(row)
     return weights
 
 

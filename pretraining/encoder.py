@@ -40,18 +40,30 @@ def create(shape: dict[str, int], vocabulary: int) -> Any:
     return model
 
 
-def project(pieces: Any, hidden: int) -> tuple[Any, Any]:
-    """Reduce the teacher's piece embeddings (n, 512) to their first `hidden` principal axes.
+def find_axes(targets: Any, hidden: int, seed: int) -> Any:
+    """Return orthonormal axes (hidden, 512) of the teacher's space that keep the most of it.
 
-    Returns (coordinates of shape (n, hidden) with standard deviation 1, axes (hidden, 512)).
+    The principal axes, turned at random: every dimension then carries as much as another, which
+    layer normalisation assumes, and cosines stay what they are in the principal space.
     """
     import numpy as np
 
-    centred = pieces.astype(np.float64) - pieces.mean(0)
-    _, vectors = np.linalg.eigh(centred.T @ centred)
-    axes = vectors[:, ::-1][:, :hidden].T
-    coordinates = centred @ axes.T
-    return (coordinates / coordinates.std()).astype(np.float32), axes.astype(np.float32)
+    sample = np.asarray(targets[:: max(1, len(targets) // 50_000)], dtype=np.float64)
+    _, vectors = np.linalg.eigh(sample.T @ sample)
+    turn, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(hidden, hidden)))
+    return (turn @ vectors[:, ::-1][:, :hidden].T).astype(np.float32)
+
+
+def reduce(vectors: Any, axes: Any) -> Any:
+    """Return the vectors (n, 512) in the axes' coordinates, of length 1, float16 (n, hidden)."""
+    import numpy as np
+
+    reduced = np.empty((len(vectors), len(axes)), dtype=np.float16)
+    for start in range(0, len(vectors), 65_536):
+        part = np.asarray(vectors[start : start + 65_536], dtype=np.float32) @ axes.T
+        part /= np.linalg.norm(part, axis=1, keepdims=True) + 1e-9
+        reduced[start : start + 65_536] = part
+    return reduced
 
 
 def save(model: Any, folder: Path) -> None:
@@ -73,7 +85,7 @@ def save(model: Any, folder: Path) -> None:
         {name: tensor for name, tensor in state.items() if name != EMBEDDINGS},
     )
     total = 0
-    places = {}
+    places: dict[str, str] = {}
     for shard, part in zip(SHARDS, parts, strict=True):
         save_file(part, folder / shard, metadata={"format": "pt"})
         total += sum(tensor.numel() * 2 for tensor in part.values())

@@ -22,11 +22,11 @@ GIB = 2**30
 
 
 def measure(lessons: Any) -> Any:
-    """Return (language, gib): UTF-8 bytes of the distinct texts seen, in GiB, largest first.
+    """Return (language, gib): UTF-8 bytes of the distinct texts taught, in GiB, largest first.
 
     Repetitions of a text are not counted; a language that was upsampled did not see more text.
     """
-    distinct = lessons.drop_duplicates(["language", "text"])
+    distinct = lessons[lessons.target >= 0].drop_duplicates(["language", "text"])
     size = distinct.text.map(lambda text: len(text.encode())).groupby(distinct.language).sum()
     sizes = (size / GIB).sort_values(ascending=False).rename("gib").reset_index()
     return sizes

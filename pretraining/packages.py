@@ -82,8 +82,11 @@ def read_annotations(archive: Path, languages: list[str]) -> Iterator[Row]:
             for character, entry in annotations.items():
                 for name in entry.get("tts", [])[:1]:
                     yield "annotations", f"annotations:{character}:name", language, name
-                words = [word for word in entry.get("default", []) if word not in entry["tts"]] \
-                    if "tts" in entry else []
+                words = (
+                    [word for word in entry.get("default", []) if word not in entry["tts"]]
+                    if "tts" in entry
+                    else []
+                )
                 if words:
                     key = f"annotations:{character}:keywords"
                     yield "annotations", key, language, ", ".join(words)

@@ -1,7 +1,8 @@
 """Encode the meanings with the teacher: the vectors that the encoder will learn to produce.
 
 In:  build/clean.parquet; the package of the teacher (Universal Sentence Encoder Multilingual v3)
-Out: build/lessons.parquet (language, text, target, kind), build/targets.npy, build/pieces.npy
+Out: build/lessons.parquet (language, text, target, kind), build/targets.npy and build/pieces.npy
+     (teacher's vectors of the targets and of the vocabulary's pieces)
 
 A sentence's target is the teacher's vector of its English translation; without one, of itself,
 if the teacher knows its language. Text without a target (kind `monolingual`) is for masked
@@ -106,24 +107,6 @@ def encode(teacher: Any, texts: list[str], folder: Path) -> Any:
     return np.concatenate(vectors)
 
 
-def read_pieces(teacher: Any, pieces: list[str]) -> Any:
-    """Return the teacher's input embedding of each piece of our vocabulary, float32 (pieces, 512).
-
-    A piece that the teacher splits gets the mean of its parts.
-    """
-    import numpy as np
-
-    backend = teacher._model
-    rows = []
-    for piece in pieces:
-        text = piece.replace("▁", " ").strip()
-        ids = teacher._tokenizer.encode(text, out_type=int, add_bos=False, add_eos=False) or [0]
-        table = backend.table[ids].astype(np.float32)
-        chunk = np.asarray(ids) % len(backend.scale)
-        rows.append((table * backend.scale[chunk, None] + backend.lo[chunk, None]).mean(0))
-    return np.stack(rows)
-
-
 def main() -> None:
     import numpy as np
     import pandas as pd
@@ -137,7 +120,8 @@ def main() -> None:
     targets = encode(teacher, texts, BUILD / "teacher")
     tokenizer = Tokenizer.from_file(str(BUILD / "tokenizer" / "tokenizer.json"))
     pieces = [tokenizer.id_to_token(i) for i in range(tokenizer.get_vocab_size())]
-    np.save(BUILD / "pieces.npy", read_pieces(teacher, pieces).astype(np.float16))
+    words = [str(piece).replace("▁", " ").strip() or "." for piece in pieces]
+    np.save(BUILD / "pieces.npy", encode(teacher, words, BUILD / "teacher"))
     np.save(BUILD / "targets.npy", targets)
     temporary = BUILD / "lessons.parquet.tmp"
     lessons.to_parquet(temporary, index=False)

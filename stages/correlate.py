@@ -4,7 +4,11 @@ In    scores.csv    intermediate,target,language,value (percent), and where know
                     method,seed,split,metric,n; `none` is the baseline; English is needed
       languages.csv language, every distance_* column, covariates; coverage_* and family help
 Out   in --out: partial_correlations.csv, one row a source, target, outcome, distance and method;
-      robustness.csv, row for row what stands beside it; outcomes.csv, the drops behind them.
+      robustness.csv, row for row what stands beside it; slopes.csv by model of kinship;
+      interactions.csv, how intermediate training changes the slope; uncertainty.csv from items
+      and seeds; influence.csv without each language and family; specifications.csv and
+      agreement.csv, the multiverse; outcomes.csv, the drops behind them; analysis.json, what was
+      fixed before any result.
 
 Alone: python -m stages.correlate --scores scores.csv --languages languages.csv --out statistics
 """
@@ -12,6 +16,7 @@ Alone: python -m stages.correlate --scores scores.csv --languages languages.csv 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +29,7 @@ from stages.params import PATH as PARAMS
 from stages.params import read as read_params
 from stages.statistics.checking import REFERENCE, read_languages, read_scores
 from stages.statistics.correlation_table import Settings, correlation_tables
+from stages.statistics.influence import influence
 from stages.statistics.multiverse import agreement, specifications
 from stages.statistics.outcomes import degradation
 from stages.statistics.slope_table import interactions, slopes, uncertainty
@@ -52,10 +58,7 @@ def correlate(
     if distance not in languages:
         distance = next(str(name) for name in languages if str(name).startswith("distance_"))
     size = (settings.permutations, settings.seed)
-    curve = pd.concat(
-        [specifications(outcomes, languages, t, covariates) for t in outcomes["target"].unique()],
-        ignore_index=True,
-    )
+    curve = specifications(outcomes, languages, covariates)
     return {
         "partial_correlations": correlations,
         "robustness": robustness,
@@ -65,6 +68,7 @@ def correlate(
             outcomes, scores, languages, distance, covariates, settings.seed
         ),
         "specifications": curve,
+        "influence": influence(outcomes, languages, distance, covariates),
         "agreement": agreement(curve) if len(curve) else pd.DataFrame(),
         "outcomes": outcomes,
     }
@@ -115,10 +119,14 @@ def main() -> None:
         raise UserError(f"a covariate is named twice in {', '.join(covariates)}.")
     scores = read_scores(arguments.scores)
     languages = read_languages(arguments.languages, set(scores["language"]), covariates)
-    tables = correlate(scores, languages, covariates, settings_of(parameters, arguments.primary))
+    settings = settings_of(parameters, arguments.primary)
+    tables = correlate(scores, languages, covariates, settings)
     for name, table in tables.items():
         with replacing(arguments.out / f"{name}.csv") as path:
             table.to_csv(path, index=False, float_format="%.6g")
+    with replacing(arguments.out / "analysis.json") as path:
+        fixed = {"primary": settings.primary, "covariates": covariates, "seed": settings.seed}
+        path.write_text(json.dumps(fixed, indent=2) + "\n")
     found = tables["partial_correlations"]
     not_identifiable = int((~found["identifiable"].astype(bool)).sum())
     print(

@@ -1,8 +1,10 @@
 """Report: scores, languages and statistics -> one HTML page and its figures.
 
-In    scores.csv and scores.meta.json beside it, languages.csv, the folder of correlate
+In    scores.csv and scores.meta.json beside it, languages.csv, the folder of correlate; where
+      they are, the folder of the published study (--published), published/claims.csv and
+      benchmarks/calibration.csv
 Out   <out>/report.html, one file that opens without a network; <out>/figures/*.png, *.svg and
-      the data of each as *.csv
+      the data of each as *.csv; <out>/claims.csv
 
 Alone: python -m stages.report --scores scores.csv --languages languages.csv \
            --statistics statistics --out report
@@ -12,15 +14,29 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from stages import tracking
 from stages.errors import UserError, replacing, run
+from stages.reporting.answer import answer
+from stages.reporting.claims import claims_table
 from stages.reporting.drawing import Figure
+from stages.reporting.forest import over_distances, slope_forest
 from stages.reporting.heat_map import accuracy_maps
-from stages.reporting.page import Section, drawn, render, table, text
-from stages.reporting.scatter import readable, scatter
+from stages.reporting.page import Block, Section, drawn, render, table, text
+from stages.reporting.robustness import influence_plot, specification_curve
+from stages.reporting.scatter import scatter
+from stages.reporting.tables import (
+    calibration_block,
+    correlation_block,
+    interaction_block,
+    slope_block,
+    uncertainty_block,
+)
+from stages.tasks.table import TASKS
 
 TITLE = (
     "Does linguistic distance from English explain how much zero-shot accuracy falls, and does "
@@ -28,55 +44,214 @@ TITLE = (
 )
 STAND_IN = (
     "The encoder of this study is a randomly initialised stand-in: it has read no text. Every "
-    "number below shows that the pipeline runs and says nothing about any language."
+    "number of this study shows that the pipeline runs and says nothing about any language."
 )
+SAME_DATA = "* the intermediate task is the target's own training data: more epochs, not transfer."
+# Figures with more panels than this are not read; the tables hold the rest.
+MOST_PANELS = 6
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """One folder of correlate."""
+
+    correlations: pd.DataFrame
+    robustness: pd.DataFrame
+    slopes: pd.DataFrame
+    interactions: pd.DataFrame
+    uncertainty: pd.DataFrame
+    specifications: pd.DataFrame
+    influence: pd.DataFrame
+    outcomes: pd.DataFrame
+    primary: dict[str, object]
+    covariates: list[str]
+
+    @classmethod
+    def read(cls, folder: Path) -> Statistics:
+        """Read a folder of correlate, sources of the target's own training data marked."""
+        analysis = folder / "analysis.json"
+        if not analysis.is_file():
+            raise UserError(f"{analysis} not found: run the correlate stage first.")
+        fixed = json.loads(analysis.read_text())
+        return cls(
+            correlations=marked(read(folder / "partial_correlations.csv")),
+            robustness=marked(read(folder / "robustness.csv")),
+            slopes=marked(read(folder / "slopes.csv")),
+            interactions=marked(read(folder / "interactions.csv")),
+            uncertainty=marked(read(folder / "uncertainty.csv")),
+            specifications=marked(read(folder / "specifications.csv")),
+            influence=marked(read(folder / "influence.csv")),
+            outcomes=marked(read(folder / "outcomes.csv")),
+            primary=fixed["primary"],
+            covariates=fixed["covariates"],
+        )
+
+    @property
+    def targets(self) -> list[str]:
+        """The targets, that of the primary contrast first."""
+        names = list(dict.fromkeys(self.outcomes["target"]))
+        return sorted(names, key=lambda name: name != self.primary["target"])
+
+    def sources(self, target: str) -> list[str]:
+        """The intermediate tasks or models of a target, the primary one and the baseline first."""
+        names = list(dict.fromkeys(self.outcomes.loc[self.outcomes["target"] == target, "source"]))
+        first = self.primary["intermediate"]
+        return sorted(names, key=lambda name: (name != first, name != "none"))
+
+    @property
+    def distance(self) -> str:
+        """The primary distance, or the first there is."""
+        known = list(self.correlations["distance"])
+        primary = str(self.primary["distance"])
+        return primary if primary in known else known[0]
 
 
 def report(
-    scores: pd.DataFrame, languages: pd.DataFrame, statistics: Path, stand_in: bool
-) -> tuple[str, list[Figure]]:
-    """Return the page and its figures.
+    scores: pd.DataFrame,
+    languages: pd.DataFrame,
+    own: Statistics,
+    published: Statistics | None,
+    claims: pd.DataFrame | None,
+    calibration: pd.DataFrame | None,
+    stand_in: bool,
+) -> tuple[str, list[Figure], pd.DataFrame | None]:
+    """Return the page, its figures and the judged claims.
 
     scores : as scores.csv; languages : indexed by language
     """
-    correlations = read(statistics / "partial_correlations.csv")
-    outcomes = read(statistics / "outcomes.csv")
-    scores = with_source(scores, outcomes)
-    sources = list(dict.fromkeys(outcomes["source"]))
-    figures = []
-    distance = next(name for name in correlations["distance"])
-    covariates = [c for c in str(correlations["covariates"].iloc[0]).split("+") if c != "-"]
-    for target in dict.fromkeys(outcomes["target"]):
-        drawing = scatter(outcomes, languages, target, sources, distance, covariates)
-        figures += [drawing] if drawing else []
-    figures += accuracy_maps(scores)
-    shown = correlations[(correlations["outcome"] == "drop")].drop(columns=["outcome"])
-    shown = shown.assign(distance=shown["distance"].map(readable), note=shown["note"].fillna(""))
+    figures: list[Figure] = []
+
+    def show(*drawings: Figure | None) -> list[Block]:
+        made = [drawing for drawing in drawings if drawing is not None]
+        figures.extend(made)
+        return [drawn(drawing) for drawing in made]
+
+    targets = own.targets
+    target = targets[0]
+    few = {name: own.sources(name)[:MOST_PANELS] for name in targets}
+    source = few[target][0]
+    sentences, limits = answer(own.slopes, own.interactions, own.correlations, own.primary)
+    if any(name.endswith("*") for names in few.values() for name in names):
+        limits.append(SAME_DATA)
+    first = scatter(
+        own.outcomes, languages, target, few[target][:3], own.distance, own.covariates, "answer"
+    )
     sections = [
-        Section("", [text("Partial correlations between distance and drop.", "answer")]),
-        Section("Drop against distance", [drawn(f) for f in figures if f.name[:4] == "drop"]),
-        Section("Partial correlations", [table(shown)]),
-        Section("Accuracy", [drawn(f) for f in figures if f.name[:8] == "accuracy"]),
+        Section(
+            "",
+            [
+                *(text(sentence, "answer") for sentence in sentences),
+                *show(first),
+                text("Limits. " + " ".join(limits), "small"),
+            ],
+        )
     ]
-    return render(TITLE, sections, STAND_IN if stand_in else ""), figures
+    if published is not None:
+        sections.append(literature(published, languages, show))
+    others = [
+        scatter(own.outcomes, languages, t, few[t], own.distance, own.covariates) for t in targets
+    ]
+    sections += [
+        Section(
+            "Does intermediate training flatten the slope?",
+            [
+                *show(slope_forest(own.slopes, own.interactions, target)),
+                *([interaction_block(own.interactions, target)] if len(own.interactions) else []),
+                slope_block(own.slopes),
+                *([uncertainty_block(own.uncertainty)] if len(own.uncertainty) else []),
+            ],
+        ),
+        Section("Drop against distance, by intermediate task", show(*others)),
+        Section(
+            "Every distance",
+            [
+                *show(*(over_distances(own.correlations, t, few[t][:4]) for t in targets)),
+                correlation_block(own.correlations, own.robustness),
+            ],
+        ),
+        Section(
+            "What the result hangs on",
+            show(
+                specification_curve(own.specifications, source, target, own.primary),
+                influence_plot(own.influence, source, target),
+            ),
+        ),
+        Section("Accuracy", show(*accuracy_maps(with_source(scores, own.outcomes)))),
+    ]
+    judged = None
+    if claims is not None:
+        judged = claims_table(claims, with_method(scores), same_data(), stand_in)
+        note = "A verdict follows the interval over seeds, and says nothing beyond this encoder."
+        sections.insert(1, Section("Claims of the literature", [table(judged, note)]))
+    if calibration is not None:
+        note = "Every method was tried on data whose truth is known."
+        sections.append(
+            Section("Do these statistics hold?", [text(note), calibration_block(calibration)])
+        )
+    return render(TITLE, sections, STAND_IN if stand_in else ""), figures, judged
+
+
+def literature(published: Statistics, languages: pd.DataFrame, show) -> Section:  # type: ignore
+    """Return the section on the published accuracies, analysed by the same code."""
+    sentences, limits = answer(
+        published.slopes, published.interactions, published.correlations, published.primary
+    )
+    target = published.targets[0]
+    sources = published.sources(target)
+    figure = scatter(
+        *(published.outcomes, languages, target, sources[:MOST_PANELS], published.distance),
+        *(published.covariates, "published"),
+    )
+    slopes = published.slopes[published.slopes["target"] == target]
+    return Section(
+        "The literature, analysed the same way",
+        [
+            text("Published accuracies of models trained by others (XLM-R and mBERT)."),
+            text(sentences[0], "answer"),
+            text("Limits. " + " ".join(limits), "small"),
+            text("Limits. " + " ".join(limits), "small"),
+            *show(
+                figure, over_distances(published.correlations, target, sources[:3], "published_")
+            ),
+            slope_block(slopes),
+        ],
+    )
+
+
+def with_method(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return scores with the columns that others' tables may lack."""
+    scores = scores if "method" in scores else scores.assign(method="plain")
+    return scores if "seed" in scores else scores.assign(seed=0)
 
 
 def with_source(scores: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
     """Return the scores of the targets analysed, each with its source's name."""
-    names = outcomes[["method", "intermediate", "source"]].drop_duplicates()
-    scores = (
-        scores.assign(method=scores["method"])
-        if "method" in scores
-        else scores.assign(method="plain")
-    )
-    return scores.merge(names, on=["method", "intermediate"])
+    names = outcomes[["method", "intermediate", "target", "source"]].drop_duplicates()
+    return with_method(scores).merge(names, on=["method", "intermediate", "target"])
+
+
+def same_data() -> set[tuple[str, str]]:
+    """Return the pairs of intermediate and target task that are trained on the same rows."""
+    return {(str(i), str(t)) for t, task in TASKS.items() for i in task.same_data}
+
+
+def marked(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with a star at every source that is the target's own training data."""
+    name = next((n for n in ("source", "intermediate") if n in frame), None)
+    if name is None or "target" not in frame:
+        return frame
+    same = same_data()
+    pairs = zip(frame[name], frame["target"], strict=True)
+    return frame.assign(**{name: [f"{s}*" if (s, t) in same else s for s, t in pairs]})
 
 
 def read(path: Path) -> pd.DataFrame:
     try:
         return pd.read_csv(path, keep_default_na=False, na_values=[""])
     except FileNotFoundError:
-        raise UserError(f"{path} not found: run the correlate stage first.") from None
+        raise UserError(f"{path} not found: run the stage that writes it first.") from None
+    except pd.errors.EmptyDataError:
+        return pd.DataFrame()
 
 
 def main() -> None:
@@ -84,21 +259,47 @@ def main() -> None:
     parser.add_argument("--scores", type=Path, default=Path("scores.csv"))
     parser.add_argument("--languages", type=Path, default=Path("languages.csv"))
     parser.add_argument("--statistics", type=Path, default=Path("statistics"))
+    parser.add_argument("--published", type=Path, default=Path("published_statistics"))
+    parser.add_argument("--claims", type=Path, default=Path("published/claims.csv"))
+    parser.add_argument("--calibration", type=Path, default=Path("benchmarks/calibration.csv"))
     parser.add_argument("--out", type=Path, default=Path("report"))
+    parser.add_argument("--study", help="log to the MLflow run of this study as well")
     arguments = parser.parse_args()
     meta = arguments.scores.with_suffix(".meta.json")
     stand_in = bool(json.loads(meta.read_text())["stand_in"]) if meta.is_file() else False
-    page, figures = report(
+    page, figures, judged = report(
         read(arguments.scores),
         read(arguments.languages).set_index("language"),
-        arguments.statistics,
+        Statistics.read(arguments.statistics),
+        Statistics.read(arguments.published) if arguments.published.is_dir() else None,
+        read(arguments.claims) if arguments.claims.is_file() else None,
+        read(arguments.calibration) if arguments.calibration.is_file() else None,
         stand_in,
     )
     for figure in figures:
         figure.write(arguments.out / "figures")
+    if judged is not None:
+        with replacing(arguments.out / "claims.csv") as path:
+            judged.to_csv(path, index=False)
     with replacing(arguments.out / "report.html") as path:
         path.write_text(page)
+    if arguments.study:
+        correlations = read(arguments.statistics / "partial_correlations.csv")
+        tracking.publish(arguments.study, findings(correlations), arguments.out)
     print(f"{arguments.out / 'report.html'}: open it in a browser")
+
+
+def findings(correlations: pd.DataFrame) -> dict[str, float]:
+    """Return the partial correlations of the drop in points as metrics, by cell and distance."""
+    chosen = correlations[
+        (correlations["outcome"] == "drop")
+        & (correlations["method"] == "pearson")
+        & correlations["r"].notna()
+    ]
+    return {
+        f"partial_r/{row.intermediate}-{row.target}/{row.distance}": float(row.r)
+        for row in chosen.itertuples()
+    }
 
 
 if __name__ == "__main__":

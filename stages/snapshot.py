@@ -3,6 +3,7 @@
 In   the pinned repositories of the task table; `data.tasks` and `snapshot.*` of params.yaml.
 Out  one parquet a split with named labels, and data/<task>/snapshot.json: where each file came
      from, its rows, and whether it stands in for the full set. `data.dvc` then pins the folder.
+     With snapshot.encoder, encoder/ as well: any XLM-R of the hub, pinned by encoder.dvc.
 Run  python -m stages.snapshot [--mirror DIR] [--tasks xnli pawsx] [--out data]
 
 This is the only module that reads the network. A file that is already there from the same source
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,11 +23,12 @@ from typing import TYPE_CHECKING
 from stages import params
 from stages.errors import UserError, run
 from stages.tasks import Task, find
-from stages.writing import replacing
+from stages.writing import replacing, replacing_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+ENCODER_FILES = ["config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer*"]
 HUB_PREFIX = "hf://datasets/"
 
 
@@ -137,6 +140,37 @@ def _fetch(shard: str, place: str, mirror: Path | None) -> Origin:
     return Origin(f"{owner}/{repository}/{filename}", Path(local), Path(local).resolve().name)
 
 
+def snapshot_encoder(repository: str, revision: str, out: Path, mirror: Path | None) -> None:
+    """Put an XLM-R encoder of the hub, or of the mirror, into `out`.
+
+    Raises
+    ------
+    UserError
+        The hub cannot be reached, or the repository holds no safetensors.
+    """
+    from huggingface_hub import snapshot_download
+
+    if mirror is not None:
+        source = mirror / repository
+    else:
+        try:
+            source = Path(
+                snapshot_download(repository, revision=revision, allow_patterns=ENCODER_FILES)
+            )
+        except (ConnectionError, OSError) as error:
+            raise _unreachable(repository, error) from error
+    found = [path for pattern in ENCODER_FILES for path in sorted(source.glob(pattern))]
+    if not any(path.suffix == ".safetensors" for path in found):
+        raise UserError(
+            f"{source}: expected an encoder with *.safetensors weights, found "
+            f"{', '.join(path.name for path in found) or 'nothing'}."
+        )
+    with replacing_folder(out) as folder:
+        for path in found:
+            shutil.copy(path, folder / path.name)
+    print(f"{out} from {repository} at {revision[:8]}", flush=True)
+
+
 def _unreachable(place: str, error: Exception) -> UserError:
     return UserError(
         f"could not fetch {place} from the hub: {str(error).splitlines()[0]} Check the network "
@@ -235,8 +269,15 @@ def main() -> None:
             Path(mirror).resolve() if mirror else None,
             settings["snapshot"]["accept_stand_ins"],
         )
+    if encoder := settings["snapshot"]["encoder"]:
+        snapshot_encoder(
+            encoder["repository"],
+            encoder["revision"],
+            Path("encoder"),
+            Path(mirror).resolve() if mirror else None,
+        )
     if arguments.out == Path("data"):
-        print("done; pin it with: dvc add data")
+        print(f"done; pin it with: dvc add data{' encoder' if encoder else ''}")
 
 
 if __name__ == "__main__":

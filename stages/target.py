@@ -115,21 +115,44 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = params.read()
     intermediate, target = arguments.intermediate, arguments.target
+    encoder = arguments.encoder or Path("encoders") / intermediate
     out = arguments.out or Path("cells") / f"{intermediate}-{target}"
-    # only the first rank writes
-    writing = replacing_folder(out) if params.first_rank() else nullcontext(out)
-    with writing as folder:
-        for seed in settings["target"]["seeds"]:
+    engine = settings["engine"] | params.of_task(settings["target"], target)
+    finished = finished_folder(intermediate, target, encoder, arguments.encoded, engine)
+    for seed in settings["target"]["seeds"]:
+        folder = finished / f"seed-{seed}"
+        if (folder / "cell.json").exists():
+            print(f"  {intermediate} -> {target} · seed {seed} was finished before", flush=True)
+            continue
+        # only the first rank writes
+        writing = replacing_folder(folder) if params.first_rank() else nullcontext(folder)
+        with writing as place:
             train_target(
                 intermediate,
                 target,
                 seed,
-                arguments.encoder or Path("encoders") / intermediate,
+                encoder,
                 arguments.encoded,
-                folder / f"seed-{seed}",
+                place,
                 settings["study"],
-                settings["engine"] | params.of_task(settings["target"], target),
+                engine,
             )
+    if params.first_rank():
+        with replacing_folder(out) as folder:
+            for seed in settings["target"]["seeds"]:
+                shutil.move(finished / f"seed-{seed}", folder / f"seed-{seed}")
+        shutil.rmtree(finished)
+
+
+def finished_folder(
+    intermediate: str, target: str, encoder: Path, encoded: Path, settings: dict[str, Any]
+) -> Path:
+    """Where finished seeds wait for the others, so that a kill costs no finished seed."""
+    from stages.learning import resume
+
+    facts = {"intermediate": intermediate, "target": target, "settings": settings}
+    inputs = [*(encoded / target).rglob("*.parquet"), *encoder.glob("*.safetensors")]
+    return resume.ROOT / f"{intermediate}-{target}-{resume.key(facts, inputs)}"
 
 
 if __name__ == "__main__":

@@ -145,6 +145,19 @@ def cell(
     client.set_terminated(run_id)
 
 
+def publish(study: str, metrics: dict[str, float], report: Path) -> None:
+    """Log a study's findings and its report with its parent run."""
+    from mlflow.entities import Metric
+
+    client = prepare()
+    run_id = study_run(client, study)
+    now = int(time.time() * 1000)
+    entries = [Metric(name, value, now, 0) for name, value in sorted(metrics.items())]
+    for start in range(0, len(entries), METRICS_A_CALL):
+        client.log_batch(run_id, entries[start : start + METRICS_A_CALL])
+    client.log_artifacts(run_id, str(report), "report")
+
+
 def data_version() -> str:
     """The hash by which data.dvc pins data/, or `unpinned`."""
     return _pinned("data.dvc")

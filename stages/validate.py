@@ -39,7 +39,7 @@ from stages.writing import replacing_folder
 if TYPE_CHECKING:
     import pandas as pd
 
-LINES = 40  # problems shown in the terminal; the page shows all
+LINES = 40  # problems of a severity shown in the terminal; the page shows all
 ROOMS = (
     origin, read, structure, characters, script, language, parallel, alignment, translation,
 )  # fmt: skip
@@ -186,24 +186,21 @@ def main() -> None:
         )
     accept_stand_ins = bool((settings.get("snapshot") or {}).get("accept_stand_ins", False))
     verdict = validate(task, folder, severities_of(settings, task.name), accept_stand_ins)
-    for severity in ("note", "warn"):
-        for outcome in verdict.findings(severity):
-            print(outcome.as_line(str(folder)))
+    for line in _lines(verdict.findings("warn"), folder):
+        print(line)
+    notes = len(verdict.findings("note"))
     report = write(verdict, arguments.out) / "index.html"
     if not verdict.accepted:
-        lines = [outcome.as_line(str(folder)) for outcome in verdict.findings("stop")]
-        more = len(lines) - LINES
-        raise UserError(
-            "\n  ".join(
-                [
-                    f"{folder} is rejected, nothing that depends on it runs:",
-                    *lines[:LINES],
-                    *([f"and {more} more in the report"] if more > 0 else []),
-                ]
-            )
-            + f"\nreport: {report}"
-        )
-    print(f"{task.name} accepted: {len(verdict.data)} files; report: {report}")
+        head = f"{folder} is rejected, nothing that depends on it runs:"
+        lines = _lines(verdict.findings("stop"), folder)
+        raise UserError("\n  ".join([head, *lines]) + f"\nreport: {report}")
+    print(f"{task.name} accepted: {len(verdict.data)} files, {notes} notes; report: {report}")
+
+
+def _lines(findings: list[Outcome], folder: Path) -> list[str]:
+    lines = [finding.as_line(str(folder)) for finding in findings[:LINES]]
+    more = len(findings) - LINES
+    return [*lines, f"and {more} more in the report"] if more > 0 else lines
 
 
 if __name__ == "__main__":

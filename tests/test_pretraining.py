@@ -94,7 +94,9 @@ def test_pairs_are_laid_out_as_xlm_r_lays_them_out() -> None:
     assert ids.tolist() == [[0, 7, 8, 2, 2, 9, 2], [0, 9, 2, 2, 9, 2, 1]]
     assert segments.tolist() == [[0, 0, 0, 0, 1, 1, 1], [0, 0, 0, 1, 1, 1, -1]]
     means = pool(ids[..., None].float(), segments, 2).squeeze(-1)
-    assert torch.allclose(means, torch.tensor([17 / 4, 11 / 3, 13 / 3, 13 / 3]).float()[[0, 1, 2, 3]])
+    assert torch.allclose(
+        means, torch.tensor([17 / 4, 11 / 3, 13 / 3, 13 / 3]).float()[[0, 1, 2, 3]]
+    )
     masked, _ = collate([[first]], 1.0, 99, random)
     assert masked.tolist() == [[0, 99, 99, 2]]
 
@@ -114,12 +116,15 @@ def test_the_loss_of_a_perfect_student_is_the_least() -> None:
     assert twins.item() == pytest.approx(0.0, abs=1e-5)
 
 
-def test_principal_axes_are_orthonormal_and_keep_the_spread() -> None:
+def test_reduced_vectors_keep_the_cosines_of_what_the_axes_span() -> None:
     random = np.random.default_rng(0)
-    pieces = random.normal(size=(300, 8)) * np.array([5, 4, 3, 2, 0.1, 0.1, 0.1, 0.1])
-    coordinates, axes = encoder.project(pieces, 4)
-    assert np.allclose(axes @ axes.T, np.eye(4), atol=1e-5)
-    assert coordinates.std() == pytest.approx(1.0, abs=1e-5)
+    plane = np.linalg.qr(random.normal(size=(8, 3)))[0].T
+    vectors = random.normal(size=(40, 3)) @ plane
+    axes = encoder.find_axes(vectors, 3, seed=1)
+    assert np.allclose(axes @ axes.T, np.eye(3), atol=1e-5)
+    reduced = encoder.reduce(vectors, axes).astype(np.float64)
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    assert np.allclose(reduced @ reduced.T, unit @ unit.T, atol=5e-3)  # float16
 
 
 def test_the_saved_encoder_is_the_trained_one_with_its_embeddings_apart(tmp_path: Path) -> None:
@@ -140,7 +145,10 @@ def test_the_saved_encoder_is_the_trained_one_with_its_embeddings_apart(tmp_path
 
 
 def test_sizes_count_distinct_text_in_bytes() -> None:
-    lessons = pd.DataFrame({"language": ["en", "en", "ru"], "text": ["abc", "abc", "да"]})
+    lessons = pd.DataFrame(
+        [("en", "abc", 0), ("en", "abc", 0), ("ru", "да", 0), ("sw", "untaught", -1)],
+        columns=["language", "text", "target"],
+    )
     sizes = export.measure(lessons).set_index("language").gib * export.GIB
     assert sizes.to_dict() == pytest.approx({"ru": 4.0, "en": 3.0})
 

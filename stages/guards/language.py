@@ -17,14 +17,15 @@ from stages.tasks import Task
 if TYPE_CHECKING:
     import pandas as pd
 
-TOGETHER = 10  # rows judged as one text: one short row says little
-CUT = 40  # characters of each sentence that are read
+CUT = 100  # characters of each sentence that are read
+LEAST = 40  # characters of a row; less says little
+SURE = 30.0  # nats between the language found and the expected one; names alone make 10
 
 LANGUAGE = Rule(
     "language",
     "warn",
     "sentences in the language of the folder",
-    "The block is untranslated or in another language: take it from another source.",
+    "Untranslated or in another language: report the score without these rows too.",
     stop_above=0.05,
 )
 RULES = (LANGUAGE,)
@@ -43,10 +44,7 @@ def _identifier() -> Any:
 
 
 def language(task: Task, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Check]]:
-    """Return `frame` (with a column `file`) with a column of evidence, and the check on it.
-
-    A block of ten rows in another language marks each of its rows.
-    """
+    """Return `frame` (with a column `file`) with a column of evidence, and the check on it."""
     import pandas as pd
 
     identifier = _identifier()
@@ -56,18 +54,19 @@ def language(task: Task, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Check]
         known = [code for code in _EVERY if code in set(identifier.labels)]
     identifier.set_languages(known)
     first, second = (frame[text].fillna("").str[:CUT] for text in TEXTS[task.head])
-    texts = (first + " " + second + " ").to_numpy()
-    evidence = pd.Series(None, frame.index, dtype="str")
-    for file, rows in frame.groupby("file", sort=False).groups.items():
-        expected = str(file).partition("/")[0]
-        for start in range(0, len(rows), TOGETHER):
-            block = rows[start : start + TOGETHER]
-            text = "".join(texts[block])
-            found = identifier.classify(text)[0]
-            if found != expected and len(text) > 2 * CUT:
-                evidence[block] = f"{found}: {text[:CUT]}"
+    texts = first + " " + second
+    expected = frame["file"].str.partition("/")[0]
+    evidence: list[str | None] = []
+    for text, code in zip(texts, expected, strict=True):
+        telling = len(text) >= LEAST and code in known
+        found = identifier.classify(text)[0] if telling else code
+        if found != code:
+            nats = dict(identifier.rank(text))
+            found = found if nats[found] - nats.get(code, 0.0) > SURE else code
+        evidence.append(None if found == code else f"{found}: {text}")
     check = Check(LANGUAGE, "ExpectColumnValuesToBeNull", {"column": LANGUAGE.name})
-    return frame.assign(**{LANGUAGE.name: evidence}), [check]
+    column = pd.Series(evidence, frame.index, dtype="str")
+    return frame.assign(**{LANGUAGE.name: column}), [check]
 
 
 _EVERY = (

@@ -53,14 +53,14 @@ def leaks(
     An item is the tuple of its sides. Items without a letter or digit are left out: they are no
     evidence.
     """
-    train = [normalise(sides) for sides in train]
-    test = [normalise(sides) for sides in test]
+    known = [normalise(sides) for sides in train]
+    asked = [normalise(sides) for sides in test]
     first: dict[str, int] = {}
-    for row, text in enumerate(train):
+    for row, text in enumerate(known):
         first.setdefault(text, row)
-    best = {row: Leak(row, first[text], 1.0) for row, text in enumerate(test) if text in first}
+    best = {row: Leak(row, first[text], 1.0) for row, text in enumerate(asked) if text in first}
     open_rows: dict[str, list[int]] = {}
-    for row, text in enumerate(test):
+    for row, text in enumerate(asked):
         if row not in best and len(text) > GRAM:
             open_rows.setdefault(text, []).append(row)
     questions = list(open_rows)
@@ -70,7 +70,7 @@ def leaks(
             found = Leak(row, first[answers[one]], similarity)
             if row not in best or best[row].similarity < similarity:
                 best[row] = found
-    return [best[row] for row in sorted(best) if test[row].strip()]
+    return [best[row] for row in sorted(best) if asked[row].strip()]
 
 
 def _near(train: list[str], test: list[str], near: float) -> Iterator[tuple[int, int, float]]:

@@ -25,7 +25,17 @@ SCRIPT = Rule(
     "Untranslated, transliterated or in another language: report the score without these rows too.",
     stop_above=0.15,  # published XNLI holds romanised hypotheses: 4% of Hindi, 5% of Urdu
 )
-RULES = (SCRIPT,)
+ACCENTS = Rule(
+    "accents",
+    "stop",
+    "the accented letters of the language",
+    "Accents were taken off on the way: read the source again as UTF-8.",
+)
+RULES = (SCRIPT, ACCENTS)
+
+# Share of letters beyond a to z: a quarter of what published XNLI has.
+LEAST_ACCENTS = {"de": 0.004, "es": 0.006, "fr": 0.009, "tr": 0.026, "vi": 0.07}
+ENOUGH_LETTERS = 20_000  # of a file, to judge its share
 
 # First code points of runs of letters (Unicode 16 blocks, joined where one script owns them).
 _RUNS: tuple[tuple[int, int, str], ...] = (
@@ -93,5 +103,24 @@ def script(task: Task, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Check]]:
             f"{name}: {text}" for name, text in zip(main[wrong], frame[side][wrong], strict=True)
         ]
         evidence = evidence.fillna(pd.Series(found, frame.index[wrong], dtype="str"))
-    check = Check(SCRIPT, "ExpectColumnValuesToBeNull", {"column": SCRIPT.name})
-    return frame.assign(**{SCRIPT.name: evidence}), [check]
+    columns = {SCRIPT.name: evidence, ACCENTS.name: _accents(task, frame)}
+    checks = [Check(rule, "ExpectColumnValuesToBeNull", {"column": rule.name}) for rule in RULES]
+    return frame.assign(**columns), checks
+
+
+def _accents(task: Task, frame: pd.DataFrame) -> pd.Series:
+    """Evidence in every row of a file that has too few letters beyond a to z."""
+    import pandas as pd
+
+    evidence = pd.Series(None, frame.index, dtype="str")
+    for file, rows in frame.groupby("file", sort=False).groups.items():
+        least = LEAST_ACCENTS.get(str(file).partition("/")[0])
+        if least is None:
+            continue
+        cells = frame.loc[rows, list(TEXTS[task.head])].fillna("")
+        text = "".join(cells.to_numpy().ravel())
+        total = int(letters([text])[0, 1:].sum())
+        plain = sum(map(text.casefold().count, "abcdefghijklmnopqrstuvwxyz"))
+        if total >= ENOUGH_LETTERS and total - plain < least * total:
+            evidence[rows] = f"{(total - plain) / total:.2%} of the letters beyond a to z"
+    return evidence

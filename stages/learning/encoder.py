@@ -38,6 +38,7 @@ def read(folder: Path, settings: dict[str, Any]) -> XLMRobertaModel:
     try:
         model = XLMRobertaModel.from_pretrained(
             folder,
+            hidden_dropout_prob=settings["dropout"],
             dtype=torch.float32,
             attn_implementation=unpadded.NAME,
             add_pooling_layer=False,
@@ -81,7 +82,7 @@ def write(engine: Any, source: Path, folder: Path, precision: str, extra: dict[s
             if name.startswith("encoder.")
         }
         head = {
-            name: value.detach().to("cpu", copy=True)
+            name: value.detach().to("cpu", PRECISIONS[precision]).contiguous()
             for name, value in named
             if not name.startswith("encoder.")
         }
@@ -95,8 +96,9 @@ def write(engine: Any, source: Path, folder: Path, precision: str, extra: dict[s
         state_dict=state,
         max_shard_size=embeddings.numel() * embeddings.element_size(),
     )
-    config = json.loads((folder / "config.json").read_text())
-    config["dtype"] = precision
+    # what training set for itself (dropout, attention) is no property of the encoder
+    config = json.loads((source / "config.json").read_text())
+    config |= {"dtype": precision, "architectures": ["XLMRobertaModel"]}
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
     save_file(head, folder / "head.safetensors")
     for pattern in COMPANIONS:

@@ -83,7 +83,9 @@ def finish(canvas: Canvas, name: str, title: str, caption: str, data: pd.DataFra
 def inline(svg: str, name: str) -> str:
     """Return an SVG for a page: no prologue, its width the page's, ids unique to the figure."""
     svg = svg[svg.index("<svg") :]
-    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
+    natural = re.search(r'width="([0-9.]+)pt"', svg)
+    size = f"min-width: min(34rem, {natural[1]}pt); max-width: {natural[1]}pt" if natural else ""
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', rf'\1 style="{size}"', svg, count=1)
     svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'\bid="', f'id="{name}-', svg)
     svg = re.sub(r'(xlink:href|href)="#', rf'\1="#{name}-', svg)

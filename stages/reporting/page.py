@@ -20,7 +20,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Block:
-    """A paragraph, a figure or a table."""
+    """A paragraph, a figure or a table (folded away under `summary` where there is one)."""
 
     kind: str
     text: str = ""
@@ -29,6 +29,7 @@ class Block:
     header: list[str] = field(default_factory=list)
     rows: list[list[Cell]] = field(default_factory=list)
     caption: str = ""
+    summary: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,16 @@ def drawn(figure: Figure) -> Block:
     return Block("figure", figure=figure)
 
 
-def table(data: pd.DataFrame, caption: str = "", decimals: int = 3) -> Block:
-    """Return a table; floats with fixed decimals, missing values as a dash."""
+def table(data: pd.DataFrame, caption: str = "", decimals: int = 3, summary: str = "") -> Block:
+    """Return a table; floats with fixed decimals, missing values as a dash.
+
+    summary : where given, the table is folded away under these words (and unfolds on paper)
+    """
     rows = [
         [cell(value, decimals) for value in row] for row in data.itertuples(index=False, name=None)
     ]
-    return Block("table", header=[str(name) for name in data.columns], rows=rows, caption=caption)
+    header = [str(name) for name in data.columns]
+    return Block("table", header=header, rows=rows, caption=caption, summary=summary)
 
 
 def cell(value: object, decimals: int) -> Cell:

@@ -15,6 +15,7 @@ def scatter(
     sources: list[str],
     distance: str,
     covariates: list[str],
+    name: str = "drop",
 ) -> Figure | None:
     """Draw the drop of each source on one target against a distance; None where nothing is.
 
@@ -56,7 +57,7 @@ def scatter(
         data = pd.concat([rows.assign(source=source) for source, rows in panels]).reset_index()
         return finish(
             figure,
-            f"drop_{target}_{distance.removeprefix('distance_')}",
+            f"{name}_{target}_{distance.removeprefix('distance_')}",
             f"{target}: drop against {readable(distance)}",
             "Each point is a language. The line is the fit of the drop on distance and "
             f"{', '.join(map(readable, covariates)) or 'nothing else'}, at the covariates' means.",

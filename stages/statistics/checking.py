@@ -161,8 +161,10 @@ def numbers(table: pd.DataFrame, name: str, path: Path, allow_empty: bool = Fals
     wrong = (values.isna() | values.abs().eq(float("inf"))) & ~(table[name].isna() & allow_empty)
     if wrong.any():
         row = first(wrong)
+        value = table[name].iloc[row - 2]
+        shown = "empty" if pd.isna(value) else f"'{value}'"
         raise UserError(
-            f"{path}, row {row}: '{name}' is {table[name].iloc[row - 2]!r}, expected a number; "
+            f"{path}, row {row}: '{name}' is {shown}, expected a number; "
             "fill it in or take the row out."
         )
     return values

@@ -94,11 +94,12 @@ def design_rows(
     n, k = design.x.shape[0], design.z.shape[1]
     reasons = [reason_of(design, i) for i in range(len(design.distances))]
     sound = n > k + 3
-    sound = sound and np.linalg.matrix_rank(design.z - design.z.mean(axis=0)) == k
-    varies_x = [
-        sound and variance_left(design.x[:, i], design.z) > 1e-9 for i in range(len(reasons))
-    ]
-    varies_y = [sound and np.ptp(design.y[:, j]) > 1e-12 for j in range(design.y.shape[1])]
+    x, y, z = design.x, design.y, design.z
+    if method == "spearman":
+        x, y, z = ranks(x), ranks(y), ranks(z)
+    sound = sound and np.linalg.matrix_rank(z - z.mean(axis=0)) == k
+    varies_x = [sound and variance_left(column, z) > 1e-9 for column in x.T]
+    varies_y = [sound and variance_left(column, z) > 1e-9 for column in y.T]
     rows: list[dict[str, object]] = []
     detectable = detectable_correlation(n, k)
     for i, name in enumerate(design.distances):
@@ -106,7 +107,10 @@ def design_rows(
             key = row_key(design, name, column, method)
             if varies_x[i] and varies_y[j]:
                 continue
-            reason = reasons[i] or f"the outcome is the same for all {n} languages"
+            reason = reasons[i] or (
+                f"the {'outcome' if varies_x[i] else 'distance'} is constant, or told by the "
+                f"covariates, over the {n} languages"
+            )
             rows.append(
                 {
                     **key,

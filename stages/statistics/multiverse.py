@@ -11,30 +11,33 @@ from stages.statistics.moments import ranks, residuals
 from stages.statistics.outcomes import OUTCOMES
 
 
+COLUMNS = ["source", "target", "distance", "covariates", "outcome", "languages", "method"]
+COLUMNS += ["n", "r", "p"]
+
+
 def specifications(
-    outcomes: pd.DataFrame, languages: pd.DataFrame, target: str, covariates: list[str]
+    outcomes: pd.DataFrame, languages: pd.DataFrame, covariates: list[str]
 ) -> pd.DataFrame:
-    """Return the partial correlation of every specification for every source of one target.
+    """Return the partial correlation of every specification for every source and target.
 
     The choices: distance (kind and formula), covariates (none, those of the study, those and
     tokenizer fertility, those and script), outcome, languages (all, without the largest family,
-    without each of the two most and least distant), method (pearson, spearman).
-    Columns: source, target, distance, covariates, outcome, languages, method, n, r, p, where p is
-    Student's and descriptive; what leaves n <= k + 4 or no variance is left out.
+    that family only, without the two with the least pretraining text), method.
+    p is Student's and descriptive; what leaves n <= k + 4 or no variance is left out.
     """
-    rows = outcomes[outcomes["target"] == target]
-    wide = rows.pivot(index="language", columns="source", values=list(OUTCOMES[:3]))
     distances = [str(name) for name in languages if str(name).startswith("distance_")]
-    table = languages.loc[wide.index].assign(latin=is_latin(languages.loc[wide.index]))
-    frames = []
-    for label, chosen in language_sets(table):
-        for names in covariate_sets(table.loc[chosen], covariates):
-            for distance in distances:
-                used = table.loc[chosen, [distance, *names]].astype(float).dropna()
-                y = wide.loc[used.index].dropna(axis=1)
-                frames.append(correlate_one(used, y, distance, names, label, target))
-    found = pd.concat([f for f in frames if len(f)]) if frames else pd.DataFrame()
-    return found.reset_index(drop=True)
+    frames = [pd.DataFrame(columns=COLUMNS)]
+    for target, rows in outcomes.groupby("target", sort=False):
+        wide = rows.pivot(index="language", columns="source", values=list(OUTCOMES[:3]))
+        table = languages.loc[wide.index].assign(latin=is_latin(languages.loc[wide.index]))
+        for label, chosen in language_sets(table):
+            for names in covariate_sets(table.loc[chosen], covariates):
+                for distance in distances:
+                    used = table.loc[chosen, [distance, *names]].astype(float).dropna()
+                    y = wide.loc[used.index].dropna(axis=1)
+                    frames.append(correlate_one(used, y, distance, names, label, str(target)))
+    filled = [frame for frame in frames if len(frame)]
+    return pd.concat(filled, ignore_index=True)[COLUMNS] if filled else frames[0]
 
 
 def correlate_one(
@@ -111,15 +114,18 @@ def is_latin(languages: pd.DataFrame) -> pd.Series:
 
 
 def agreement(curve: pd.DataFrame) -> pd.DataFrame:
-    """Return, a source and target, how many specifications agree in sign and pass 5%."""
+    """Return how many specifications agree in sign and pass 5%: all, and by kind of distance."""
+    kinds = curve["distance"].str.removeprefix("distance_").str.split("_").str[0]
+    both = pd.concat([curve.assign(kind="all"), curve.assign(kind=kinds)])
     rows = []
-    for (source, target), found in curve.groupby(["source", "target"], sort=False):
+    for (source, target, kind), found in both.groupby(["source", "target", "kind"], sort=False):
         sign = np.sign(found["r"].median())
         agrees = np.sign(found["r"]) == sign
         rows.append(
             {
                 "source": source,
                 "target": target,
+                "kind": kind,
                 "specifications": len(found),
                 "median_r": found["r"].median(),
                 "lowest_r": found["r"].quantile(0.05),

@@ -1,0 +1,1 @@
+"""The sample data: sentences composed from phrase tables, for tests and a first run."""

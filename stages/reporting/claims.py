@@ -1,0 +1,97 @@
+"""The claims of the literature that a study can speak to, with what it measured and a verdict."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+
+COLUMNS = ["claim", "claimed", "measured", "verdict", "why"]
+# A gain of less than this, in points, is no benefit.
+NO_BENEFIT = 0.5
+
+
+def claims_table(
+    claims: pd.DataFrame, scores: pd.DataFrame, same_data: set[tuple[str, str]], stand_in: bool
+) -> pd.DataFrame:
+    """Judge every claim by the study's scores.
+
+    claims : claim, claimed, measure (gain, best gain, no gain), intermediate, target
+    scores : of the method `plain`; value in percent
+    A gain is the mean accuracy over all languages with the intermediate task less that without;
+    its interval comes from the runs (Welch's t over seeds), so one seed has none.
+    """
+    scores = scores[scores["method"] == "plain"]
+    runs = scores.groupby(["intermediate", "target", "seed"], sort=False)["value"].mean()
+    present = {(str(i), str(t)) for i, t, _ in runs.index}
+    rows = []
+    for claim in claims.fillna("").itertuples(index=False):
+        found = judge(claim, runs, present, same_data)
+        if stand_in and found["verdict"] != "not run":
+            found = {**found, "verdict": "undecided", "why": "the encoder is a random stand-in"}
+        rows.append({"claim": claim.claim, "claimed": claim.claimed, **found})
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def judge(
+    claim: tuple, runs: pd.Series, present: set[tuple[str, str]], same_data: set[tuple[str, str]]
+) -> dict[str, str]:
+    """Return measured value, verdict and why for one claim."""
+    task, target = claim.intermediate, claim.target  # type: ignore[attr-defined]
+    targets = [target] if target else sorted({t for _, t in present})
+    targets = [t for t in targets if ("none", t) in present]
+    tasks = [task] if task else sorted({i for i, _ in present if i != "none"})
+    tasks = [i for i in tasks if targets and all((i, t) in present for t in targets)]
+    if not targets or not tasks:
+        if target and ("none", target) not in present:
+            why = f"the study has no target {target}"
+        else:
+            why = f"the study has no intermediate task {task}" if task else "no intermediate task"
+        return {"measured": "", "verdict": "not run", "why": why}
+    gains = {i: gain(runs, i, targets) for i in tasks}
+    measure = claim.measure  # type: ignore[attr-defined]
+    # The largest is what must be nil for "no gain" and positive for "best gain".
+    name = task if measure == "gain" else max(gains, key=lambda i: gains[i][0])
+    mean, low, high = gains[name]
+    measured = f"{mean:+.1f} points ({name} on {', '.join(targets)})".replace("-", "−")
+    if math.isfinite(low):
+        measured += f", 95% interval {low:.1f} to {high:.1f}".replace("-", "−")
+    reasons = []
+    if len(tasks) > 1:
+        reasons.append(f"best of {len(tasks)}, chosen on the same scores")
+    if any((name, t) in same_data for t in targets):
+        reasons.append(f"{name} is also the target's own training data: more epochs, not transfer")
+    if not target and len(targets) < 9:
+        reasons.append(f"{len(targets)} of XTREME's 9 targets: direction only")
+    if not math.isfinite(low):
+        return {
+            "measured": measured,
+            "verdict": "undecided",
+            "why": "; ".join(["one seed", *reasons]),
+        }
+    if measure == "no gain":
+        verdict = "contradicted" if low > 0 else "supported" if high < NO_BENEFIT else "undecided"
+    else:
+        verdict = "supported" if low > 0 else "contradicted" if high < 0 else "undecided"
+    return {"measured": measured, "verdict": verdict, "why": "; ".join(reasons)}
+
+
+def gain(runs: pd.Series, task: str, targets: list[str]) -> tuple[float, float, float]:
+    """Return the mean gain over targets and its 95% interval over seeds; NaN ends for one seed."""
+    from scipy.stats import t
+
+    means, variances, terms = [], [], []
+    for target in targets:
+        arms = [runs[(name, target)].to_numpy(float) for name in (task, "none")]
+        means.append(arms[0].mean() - arms[1].mean())
+        for arm in arms:
+            if len(arm) > 1:
+                variances.append(arm.var(ddof=1) / len(arm))
+                terms.append(variances[-1] ** 2 / (len(arm) - 1))
+    mean = float(np.mean(means))
+    if len(variances) < 2 * len(targets) or sum(variances) == 0:
+        return mean, math.nan, math.nan
+    freedom = sum(variances) ** 2 / sum(terms)
+    half = float(t.ppf(0.975, freedom)) * math.sqrt(sum(variances)) / len(targets)
+    return mean, mean - half, mean + half

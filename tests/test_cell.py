@@ -1,0 +1,213 @@
+"""A cell from training to predictions: the same numbers twice, after a kill, on two ranks."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from conftest import ENGINE, ROOT
+from stages.encode import encode
+from stages.errors import UserError
+from stages.intermediate import copy_baseline, train_intermediate
+from stages.learning import encoder as encoders
+from stages.learning.batches import Pairs, read
+from stages.learning.heads import PairClassifier
+from stages.learning.resume import State, key
+from stages.learning.train import train
+from stages.target import train_target
+from stages.tasks import find
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, pair_task: Path, tiny_encoder: Path, monkeypatch) -> Path:
+    """A folder with encoded mnli and xnli and an MLflow store of its own."""
+    from tokenizers import Tokenizer
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    tokenizer = Tokenizer.from_file(str(tiny_encoder / "tokenizer.json"))
+    for name in ("mnli", "xnli"):
+        for path in (pair_task / name).rglob("*.parquet"):
+            out = tmp_path / "encoded" / path.relative_to(pair_task)
+            out.parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(encode(pq.read_table(path), find(name), tokenizer), out)
+    return tmp_path
+
+
+def splits(workplace: Path) -> tuple[Pairs, Pairs]:
+    folder = workplace / "encoded" / "mnli" / "en"
+    return read(folder / "train.parquet"), read(folder / "validation.parquet")
+
+
+def learn(workplace: Path, encoder: Path, seed: int = 1, **changes: Any) -> tuple[Any, Any]:
+    """Train on mnli in this process; return (losses, weights)."""
+    settings = ENGINE | {k: v for k, v in changes.items() if k in ENGINE}
+    torch.manual_seed(seed)
+    model = PairClassifier(encoders.read(encoder, settings), 3, "segments", settings["dropout"])
+    data = splits(workplace)
+    report = changes.get("report", lambda entry: None)
+    outcome = train(model, *data, settings, seed, report, changes.get("state"))
+    losses = [entry["loss"] for entry in outcome.curve]
+    return losses, {n: p.detach().clone() for n, p in outcome.engine.module.named_parameters()}
+
+
+def test_the_same_seed_gives_the_same_weights_bit_for_bit(workplace, tiny_encoder) -> None:
+    losses, weights = learn(workplace, tiny_encoder)
+    again_losses, again = learn(workplace, tiny_encoder)
+    assert losses == again_losses
+    assert all(torch.equal(weights[name], again[name]) for name in weights)
+    other, _ = learn(workplace, tiny_encoder, seed=2)
+    assert other != losses
+
+
+@pytest.mark.parametrize("stage", [0, 2, 3])
+def test_zero_stages_give_the_same_losses(workplace, tiny_encoder, stage: int) -> None:
+    expected, _ = learn(workplace, tiny_encoder, zero_stage=1)
+    losses, _ = learn(workplace, tiny_encoder, zero_stage=stage)
+    np.testing.assert_allclose(losses, expected, atol=1e-4)
+
+
+def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(workplace, tiny_encoder) -> None:
+    expected, weights = learn(workplace, tiny_encoder, max_steps=6, selection_every=2)
+
+    class Killed(Exception):
+        pass
+
+    def die_at(step: int):
+        def report(entry: dict[str, float]) -> None:
+            if entry["step"] == step:
+                raise Killed
+
+        return report
+
+    for step in (2, 4, 5):
+        with pytest.raises(Killed):
+            learn(
+                workplace,
+                tiny_encoder,
+                max_steps=6,
+                selection_every=2,
+                state=State("drill", minutes=0),
+                report=die_at(step),
+            )
+    state = State("drill", minutes=0)
+    losses, resumed = learn(workplace, tiny_encoder, max_steps=6, selection_every=2, state=state)
+    assert losses == expected
+    assert all(torch.equal(weights[name], resumed[name]) for name in weights)
+    state.clear()
+    assert not (workplace / ".state" / "drill").exists()
+
+
+def test_sigterm_saves_before_it_stops(workplace, tiny_encoder) -> None:
+    state = State("terminated", minutes=60)
+    state.terminated = True
+    with pytest.raises(UserError, match="after step 1 of 4; the state is saved"):
+        learn(workplace, tiny_encoder, state=state)
+    assert json.loads(Path(".state/terminated/current").read_text())["step"] == 1
+
+
+def test_other_parameters_data_or_encoder_never_meet_old_state(workplace: Path) -> None:
+    data = workplace / "encoded/mnli/en/train.parquet"
+    first = key({"learning_rate": 1e-3}, [data])
+    assert key({"learning_rate": 1e-3}, [data]) == first
+    assert key({"learning_rate": 2e-3}, [data]) != first
+    data.write_bytes(data.read_bytes() + b" ")
+    assert key({"learning_rate": 1e-3}, [data]) != first
+
+
+def test_intermediate_writes_an_encoder_that_transformers_reads(workplace, tiny_encoder) -> None:
+    from transformers import AutoModel
+
+    settings = ENGINE | {"seed": 1, "freeze_embeddings": True}
+    out = workplace / "encoders" / "mnli"
+    train_intermediate("mnli", tiny_encoder, workplace / "encoded", out, "test", settings)
+    before = AutoModel.from_pretrained(tiny_encoder, add_pooling_layer=False)
+    after = AutoModel.from_pretrained(out, add_pooling_layer=False)
+    words = "embeddings.word_embeddings.weight"
+    changed = {
+        name
+        for name, value in after.state_dict().items()
+        if not torch.equal(value, before.state_dict()[name])
+    }
+    assert words not in changed
+    assert len(changed) > 20
+    index = json.loads((out / "model.safetensors.index.json").read_text())["weight_map"]
+    assert [n for n, shard in index.items() if shard == index[words]] == [words]
+    assert (out / "tokenizer.json").read_bytes() == (tiny_encoder / "tokenizer.json").read_bytes()
+
+
+def test_the_baseline_is_the_encoder_itself(workplace, tiny_encoder) -> None:
+    copy_baseline(tiny_encoder, workplace / "encoders" / "none")
+    for path in tiny_encoder.iterdir():
+        assert (workplace / "encoders" / "none" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_target_cell_predicts_every_language_and_logs_itself(workplace, tiny_encoder) -> None:
+    import mlflow
+
+    settings = ENGINE | {"keep_models": False, "max_steps": 30, "epochs": 10, "dropout": 0.0}
+    folder = workplace / "cells" / "none-xnli" / "seed-3"
+    train_target("none", "xnli", 3, tiny_encoder, workplace / "encoded", folder, "test", settings)
+    cell = json.loads((folder / "cell.json").read_text())
+    assert (cell["intermediate"], cell["target"], cell["seed"]) == ("none", "xnli", 3)
+    assert cell["stand_in"] is True
+    assert not (folder / "model").exists()
+    task = find("xnli")
+    for language in task.languages:
+        rows = pq.read_table(folder / "predictions" / "xnli" / f"{language}.parquet")
+        assert rows["id"].to_pylist() == [str(i) for i in range(30)]
+        best = np.array(rows["logits"].to_pylist()).argmax(1)
+        assert rows["prediction"].to_pylist() == [task.labels[i] for i in best]
+
+    client = mlflow.MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
+    experiment = client.get_experiment_by_name("xtreme-distance").experiment_id
+    runs = client.search_runs([experiment])
+    (child,) = [run for run in runs if run.data.tags["kind"] == "cell"]
+    (parent,) = [run for run in runs if run.data.tags["kind"] == "study"]
+    assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
+    assert child.info.run_name == "none -> xnli · seed 3"
+    assert child.info.status == "FINISHED"
+    assert child.data.params["learning_rate"] == "0.001"
+    assert {f"xnli/{code}/accuracy" for code in task.languages} <= set(child.data.metrics)
+    assert len(client.get_metric_history(child.info.run_id, "loss")) == 30
+    assert [i.dataset.name for i in child.inputs.dataset_inputs] == ["xnli-train"]
+    artifacts = [a.path for a in client.list_artifacts(child.info.run_id, "model")]
+    assert "model/config.json" in artifacts
+
+
+def test_two_ranks_give_the_losses_of_one(workplace, tiny_encoder, tmp_path) -> None:
+    expected, _ = learn(workplace, tiny_encoder, dropout=0.0)
+    script = tmp_path / "ranks.py"
+    script.write_text(
+        "import json, sys\nfrom pathlib import Path\n"
+        f"sys.path[:0] = [{str(ROOT / 'tests')!r}, {str(ROOT)!r}]\n"
+        "from test_cell import learn\n"
+        f"losses, _ = learn(Path({str(workplace)!r}), Path({str(tiny_encoder)!r}), dropout=0.0)\n"
+        "import torch\n"
+        "values = torch.tensor(losses)\n"
+        "torch.distributed.all_reduce(values)\n"
+        "if torch.distributed.get_rank() == 0:\n"
+        f"    out = Path({str(tmp_path / 'losses.json')!r})\n"
+        "    out.write_text(json.dumps((values / 2).tolist()))\n"
+    )
+    free = {k: v for k, v in os.environ.items() if not k.startswith(("MASTER_", "RANK", "WORLD"))}
+    free.pop("LOCAL_RANK", None)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    done = subprocess.run(
+        [*command, "--nproc-per-node", "2", str(script)],
+        env=free | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    losses = json.loads((tmp_path / "losses.json").read_text())
+    np.testing.assert_allclose(losses, expected, atol=1e-4)

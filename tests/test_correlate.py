@@ -1,0 +1,196 @@
+"""correlate on anybody's tables: the interface, and every bad input caught with what to do."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages.correlate import correlate, settings_of
+from stages.errors import UserError
+from stages.statistics.checking import read_languages, read_scores
+from stages.statistics.correlation_table import COLUMNS
+from stages.statistics.outcomes import degradation, log_odds
+
+LANGUAGES = [f"l{i:02}" for i in range(14)]
+SMALL = {"permutations": 199, "bootstrap": 100}
+SIZE = "log10_pretraining_gib"
+
+
+def tables(folder: Path, n: int = 14, seeds: int = 2, sources: int = 3) -> tuple[Path, Path]:
+    random = np.random.default_rng(0)
+    names = LANGUAGES[:n]
+    x, z = random.random(n), random.random(n)
+    rows = []
+    for source in ["none", "mnli", "qqp"][:sources]:
+        for seed in range(seeds):
+            rows.append((source, "xnli", "en", seed, 88.0, 5010))
+            drop = 5 + 10 * x - 2 * z + random.normal(size=n)
+            rows += [
+                (source, "xnli", name, seed, 88 - d, 5010)
+                for name, d in zip(names, drop, strict=True)
+            ]
+    scores = pd.DataFrame(
+        rows, columns=["intermediate", "target", "language", "seed", "value", "n"]
+    )
+    languages = pd.DataFrame(
+        {
+            "language": ["en", *names],
+            "family": ["A", *("A" if i % 2 else f"f{i}" for i in range(n))],
+            "distance_syntactic_knn_angular": [0, *x],
+            "distance_other_made_up": [0, *random.random(n)],
+            SIZE: [2, *z],
+        }
+    )
+    scores.to_csv(folder / "scores.csv", index=False)
+    languages.to_csv(folder / "languages.csv", index=False)
+    return folder / "scores.csv", folder / "languages.csv"
+
+
+def change(path: Path, **columns: object) -> Path:
+    pd.read_csv(path).assign(**columns).to_csv(path, index=False)
+    return path
+
+
+def run_on(scores: Path, languages: Path, covariates: tuple[str, ...] = (SIZE,)) -> dict:
+    table = read_scores(scores)
+    known = read_languages(languages, set(table["language"]), list(covariates))
+    return correlate(table, known, list(covariates), settings_of(SMALL))
+
+
+def test_interface(tmp_path: Path) -> None:
+    found = run_on(*tables(tmp_path))
+    correlations = found["partial_correlations"]
+    assert list(correlations.columns) == COLUMNS
+    # 2 distances x 2 methods x (3 outcomes of each source + the change of the two trained ones)
+    assert len(correlations) == 2 * 2 * (3 * 3 + 2)
+    assert correlations["identifiable"].all() and correlations["r"].between(-1, 1).all()
+    assert len(found["robustness"]) == len(correlations)
+    first = correlations.iloc[0]
+    assert (first["intermediate"], first["outcome"], first["method"]) == ("none", "drop", "pearson")
+    models = set(found["interactions"]["model"])
+    assert "mixed model, within families: points" in models and "paired change" in models
+
+
+def test_outcomes_by_hand() -> None:
+    rows = [("none", "en", 80.0), ("none", "sw", 60.0), ("mnli", "en", 90.0), ("mnli", "sw", 75.0)]
+    scores = pd.DataFrame(rows, columns=["intermediate", "language", "value"])
+    scores = scores.assign(method="plain", target="xnli", seed=1, n=1000)
+    found = degradation(scores).set_index("source")
+    assert found.loc["none", "drop"] == 20 and found.loc["mnli", "drop"] == 15
+    assert found.loc["none", "relative_drop"] == 25.0
+    assert found.loc["none", "logit_drop"] == pytest.approx(np.log(4) - np.log(1.5))
+    assert found.loc["mnli", "change"] == 5 and np.isnan(found.loc["none", "change"])
+
+
+def test_log_odds_of_nought_and_all_are_half_an_item() -> None:
+    odds = log_odds(np.array([0.0, 100.0]), np.array([100.0, 100.0]))
+    assert odds == pytest.approx([np.log(0.005 / 0.995), -np.log(0.005 / 0.995)])
+
+
+def test_only_four_columns_are_needed(tmp_path: Path) -> None:
+    scores, languages = tables(tmp_path, seeds=1)
+    columns = ["intermediate", "target", "language", "value"]
+    pd.read_csv(scores)[columns].to_csv(scores, index=False)
+    found = run_on(scores, languages)
+    assert found["partial_correlations"]["r"].notna().all()
+
+
+def test_without_covariates_and_without_families(tmp_path: Path) -> None:
+    scores, languages = tables(tmp_path)
+    pd.read_csv(languages).drop(columns=["family", SIZE]).to_csv(languages, index=False)
+    found = run_on(scores, languages, ())
+    assert set(found["partial_correlations"]["covariates"]) == {"-"}
+    assert found["robustness"]["p_within_families"].isna().all()
+
+
+def test_six_languages_are_not_identifiable_and_say_so(tmp_path: Path) -> None:
+    found = run_on(*tables(tmp_path, n=6))["partial_correlations"]
+    assert not found["identifiable"].any()
+    assert found["note"].str.startswith("not identifiable: 6 languages").all()
+
+
+def test_four_languages_are_not_computed(tmp_path: Path) -> None:
+    found = run_on(*tables(tmp_path, n=4))["partial_correlations"]
+    assert found["r"].isna().all()
+    assert found["note"].str.contains("needs more than 4 languages").all()
+
+
+def test_missing_distances_leave_their_languages_out_aloud(tmp_path: Path) -> None:
+    scores, languages = tables(tmp_path)
+    table = pd.read_csv(languages)
+    table.loc[3, "distance_other_made_up"] = np.nan
+    table.to_csv(languages, index=False)
+    found = run_on(scores, languages)["partial_correlations"]
+    other = found[found["distance"] == "distance_other_made_up"]
+    assert set(other["n"]) == {13}
+    assert other["note"].str.contains(r"without l02 \(no distance\)").all()
+
+
+BAD_SCORES = {
+    "fractions": (lambda t: t.assign(value=t["value"] / 100), "multiply 'value' by 100"),
+    "empty value": (lambda t: t.assign(value=[np.nan, *t["value"][1:]]), "row 2: 'value' is empty"),
+    "no number": (lambda t: t.assign(value=["high", *t["value"][1:]]), "row 2: 'value' is 'high'"),
+    "above 100": (lambda t: t.assign(value=[120, *t["value"][1:]]), "row 2: value 120.0 is not a"),
+    "twice": (lambda t: pd.concat([t, t.head(1)]), "a second score for"),
+    "no English": (lambda t: t[t["language"] != "en"], "no 'en' row"),
+    "unknown": (lambda t: t.replace({"l03": "xx"}), "no row for xx"),
+    "ara": (lambda t: t.replace({"l03": "ara"}), "two-letter code 'ar'"),
+    "swa": (lambda t: t.replace({"l03": "swa"}), "two-letter code 'sw'"),
+    "zho": (lambda t: t.replace({"l03": "zho"}), "two-letter code 'zh'"),
+    "no column": (lambda t: t.drop(columns="target"), "no column target"),
+    "no rows": (lambda t: t.head(0), "no rows"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_SCORES)
+def test_bad_scores(tmp_path: Path, name: str) -> None:
+    scores, languages = tables(tmp_path)
+    mend, message = BAD_SCORES[name]
+    mend(pd.read_csv(scores).astype({"value": object})).to_csv(scores, index=False)
+    with pytest.raises(UserError, match=message):
+        run_on(scores, languages)
+
+
+BAD_LANGUAGES = {
+    "constant": (lambda t: t.assign(**{SIZE: 1.0}), "a constant explains nothing"),
+    "empty": (lambda t: t.assign(**{SIZE: np.nan}), "empty for every language"),
+    "no covariate": (lambda t: t.drop(columns=SIZE), f"no column {SIZE}"),
+    "text": (lambda t: t.assign(**{SIZE: "large"}), "'large', expected a number"),
+    "twice": (lambda t: pd.concat([t, t.tail(1)]), "row 17: language 'l13' occurs twice"),
+    "no distance": (lambda t: t.filter(regex="^(?!distance)"), "no column that starts with"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_LANGUAGES)
+def test_bad_languages(tmp_path: Path, name: str) -> None:
+    scores, languages = tables(tmp_path)
+    mend, message = BAD_LANGUAGES[name]
+    mend(pd.read_csv(languages)).to_csv(languages, index=False)
+    with pytest.raises(UserError, match=message):
+        run_on(scores, languages)
+
+
+def test_collinear_covariates(tmp_path: Path) -> None:
+    scores, languages = tables(tmp_path)
+    change(languages, again=2 * pd.read_csv(languages)[SIZE] + 1)
+    with pytest.raises(UserError, match="collinear"):
+        run_on(scores, languages, (SIZE, "again"))
+
+
+def test_command_fails_with_one_line_and_writes_nothing(tmp_path: Path) -> None:
+    scores, languages = tables(tmp_path)
+    change(scores, value=0.5)
+    command = [sys.executable, "-m", "stages.correlate", "--scores", str(scores)]
+    command += ["--languages", str(languages), "--out", str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr and not (tmp_path / "out").exists()
+
+
+def test_unknown_primary_key() -> None:
+    with pytest.raises(UserError, match="expected KEY=VALUE"):
+        settings_of({}, ["colour=blue"])
+    assert settings_of({}, ["intermediate=mnli"]).primary["intermediate"] == "mnli"

@@ -1,0 +1,96 @@
+"""dvc.yaml and params.yaml say what the code does."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT
+
+PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+
+# they shape messages, files and logs, but no number; plan/<task>.json stands for stages/tasks
+WITHOUT_EFFECT = {"stages/errors.py", "stages/writing.py", "stages/tracking.py", "stages/tasks"}
+
+
+def imported(path: Path, seen: set[Path] | None = None) -> set[Path]:
+    """Every file of stages/ that `path` imports, at the top or inside a function."""
+    seen = set() if seen is None else seen
+    if path in seen:
+        return seen
+    seen.add(path)
+    for node in ast.walk(ast.parse(path.read_text())):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            place = ROOT / Path(*name.split("."))
+            for found in (place.with_suffix(".py"), place / "__init__.py"):
+                if name.startswith("stages.") and found.exists():
+                    imported(found, seen)
+    return seen
+
+
+@pytest.mark.parametrize("stage", [name for name in PIPELINE])
+def test_a_stage_depends_on_the_modules_it_imports(stage: str) -> None:
+    module = PIPELINE[stage]["cmd"].split("-m ")[1].split()[0].replace(".", "/") + ".py"
+    deps = {dep for dep in PIPELINE[stage].get("deps", []) if dep.startswith("stages/")}
+    if stage == "baseline":  # copies a folder
+        return
+    covered = deps | WITHOUT_EFFECT | {"stages/__init__.py"}
+    needed = {str(path.relative_to(ROOT)) for path in imported(ROOT / module)}
+    missing = {
+        name for name in needed if not any(name == c or name.startswith(f"{c}/") for c in covered)
+    }
+    if stage == "plan":
+        assert "stages/tasks" in deps
+    assert not missing, f"{stage} imports {sorted(missing)}: add them to its deps"
+    unused = {dep for dep in deps if not any(n == dep or n.startswith(f"{dep}/") for n in needed)}
+    assert not unused, f"{stage} lists {sorted(unused)} and imports none of it"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "stages").glob("*.py")), ids=lambda p: p.stem)
+def test_no_stage_imports_another(path: Path) -> None:
+    shared = {"errors", "params", "tracking", "writing", "__init__"}
+    others = {
+        found.stem
+        for found in imported(path)
+        if found.parent == ROOT / "stages" and found != path
+    }
+    assert others <= shared
+
+
+@pytest.mark.parametrize("section", ["intermediate", "target"])
+def test_every_training_parameter_is_tracked(section: str) -> None:
+    settings = yaml.safe_load((ROOT / "params.yaml").read_text())[section]
+    shared = {key for key, value in settings.items() if not isinstance(value, dict)}
+    tracked = {name.removeprefix(f"{section}.") for name in PIPELINE[section]["params"]}
+    assert shared - {"tasks", "encoders"} <= tracked
+
+
+def test_params_yaml_is_the_sample_study() -> None:
+    from hydra import compose, initialize_config_dir
+    from omegaconf import OmegaConf
+
+    with initialize_config_dir(str(ROOT / "conf"), version_base=None):
+        composed = OmegaConf.to_container(compose("config"))
+    assert composed == yaml.safe_load((ROOT / "params.yaml").read_text())
+
+
+@pytest.mark.parametrize("study", sorted(p.stem for p in (ROOT / "conf/study").glob("*.yaml")))
+def test_every_study_has_a_plan_and_the_same_keys(study: str) -> None:
+    from hydra import compose, initialize_config_dir
+    from omegaconf import OmegaConf
+
+    from stages.plan import plan
+
+    with initialize_config_dir(str(ROOT / "conf"), version_base=None):
+        settings = OmegaConf.to_container(compose("config", overrides=[f"study={study}"]))
+        sample = OmegaConf.to_container(compose("config"))
+    assert settings.keys() == sample.keys()
+    assert settings["engine"].keys() == sample["engine"].keys()
+    plan(settings)
