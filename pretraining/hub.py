@@ -44,7 +44,7 @@ def load(hub: str, repository: str, configuration: str | None, split: str) -> An
 
 
 def read_xnli(hub: str) -> Iterator[Row]:
-    """Yield XNLI's validation sentences in 15 languages, unlabelled; a meaning is an English text."""
+    """Yield XNLI's validation sentences in 15 languages, unlabelled; English texts are meanings."""
     english = load(hub, "facebook/xnli", "en", "validation")
     for column in ("premise", "hypothesis"):
         keys = [f"xnli:{text.strip()}" for text in english[column]]

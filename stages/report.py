@@ -296,10 +296,8 @@ def findings(correlations: pd.DataFrame) -> dict[str, float]:
         & (correlations["method"] == "pearson")
         & correlations["r"].notna()
     ]
-    return {
-        f"partial_r/{row.intermediate}-{row.target}/{row.distance}": float(row.r)
-        for row in chosen.itertuples()
-    }
+    cells = chosen["intermediate"] + "-" + chosen["target"] + "/" + chosen["distance"]
+    return dict(zip("partial_r/" + cells, chosen["r"].astype(float), strict=True))
 
 
 if __name__ == "__main__":
