@@ -111,8 +111,25 @@ def test_every_epoch_holds_every_row_once(count: int, size: int, seed: int) -> N
 @settings(max_examples=50, deadline=None)
 def test_prediction_batches_hold_every_row_once_within_the_budget(tokens: int) -> None:
     data = pairs()
-    batches = list(by_budget(data, tokens, max_length=64))
+    batches = list(by_budget(data.widths(64), tokens))
     assert sorted(np.concatenate(batches)) == list(range(len(data)))
     for rows in batches:
         width = sum(data.first.lengths[r] + data.second.lengths[r] + 4 for r in rows)
         assert len(rows) == 1 or width <= tokens
+
+
+def test_a_distinct_sentence_is_encoded_once_and_the_logits_stay(tiny_encoder: Path) -> None:
+    from stages.learning import predict
+
+    data = pairs(3, lengths=((9, 4), (9, 7), (60, 3), (1, 1), (5, 5)))
+    same = data.first.take(np.array([0, 0, 2, 3, 0]))  # a premise with three hypotheses
+    data = Pairs(data.ids, same, data.second, data.labels)
+    model = PairClassifier(encoders.read(tiny_encoder, ENGINE), 3, "segments", dropout=0.1).eval()
+
+    def call(batch):
+        return model(batch)
+
+    call.module, call.training, call.eval, call.train = model, False, lambda: None, lambda on: None
+    once = predict.logits(call, data, 32, "separate", 64, torch.device("cpu"))
+    batch = assemble(data, np.arange(5), 32, "separate")
+    np.testing.assert_allclose(once, model(batch).detach().numpy(), atol=1e-5)

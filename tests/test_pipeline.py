@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from conftest import ROOT
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -35,7 +36,7 @@ def imported(path: Path, seen: set[Path] | None = None) -> set[Path]:
     return seen
 
 
-@pytest.mark.parametrize("stage", [name for name in PIPELINE])
+@pytest.mark.parametrize("stage", list(PIPELINE))
 def test_a_stage_depends_on_the_modules_it_imports(stage: str) -> None:
     module = PIPELINE[stage]["cmd"].split("-m ")[1].split()[0].replace(".", "/") + ".py"
     deps = {dep for dep in PIPELINE[stage].get("deps", []) if dep.startswith("stages/")}

@@ -54,6 +54,10 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def widths(self, max_length: int) -> np.ndarray:
+        """Tokens of every pair as it goes through the model, at most."""
+        return np.minimum(self.first.lengths + self.second.lengths + 4, 2 * max_length)
+
     def sample(self, count: int) -> Pairs:
         """At most `count` rows, evenly spaced: a file may be sorted by label."""
         rows = np.unique(np.linspace(0, len(self) - 1, min(count, len(self))).round().astype(int))
@@ -157,6 +161,27 @@ def assemble(pairs: Pairs, rows: np.ndarray, max_length: int, encoding: str) -> 
         lengths += widths
         parts += [keep_first + 2, keep_second + 2]
         place += keep_first + keep_second + 4
+    return _lay_out(pieces, lengths, parts, starts, pairs.labels[rows])
+
+
+def assemble_sentences(sentences: list[np.ndarray], max_length: int) -> Batch:
+    """Lay single sentences end to end, each `<s> a </s>`; one part a sentence, no labels."""
+    kept = [sentence[: max_length - 2] for sentence in sentences]
+    pieces: list[np.ndarray | list[int]] = []
+    for sentence in kept:
+        pieces += [[BOS], sentence, [EOS]]
+    lengths = [len(sentence) + 2 for sentence in kept]
+    starts = np.cumsum([0, *lengths[:-1]]).tolist()
+    return _lay_out(pieces, lengths, lengths, starts, np.empty(0, dtype=np.int64))
+
+
+def _lay_out(
+    pieces: list[np.ndarray | list[int]],
+    lengths: list[int],
+    parts: list[int],
+    starts: list[int],
+    labels: np.ndarray,
+) -> Batch:
     sizes = torch.tensor(lengths)
     tokens = torch.from_numpy(np.concatenate(pieces).astype(np.int64))
     begins = torch.repeat_interleave(sizes.cumsum(0) - sizes, sizes)
@@ -167,7 +192,7 @@ def assemble(pairs: Pairs, rows: np.ndarray, max_length: int, encoding: str) -> 
         Layout.of(sizes),
         torch.tensor(parts),
         torch.tensor(starts),
-        torch.from_numpy(pairs.labels[rows]),
+        torch.from_numpy(labels),
     )
 
 
@@ -187,9 +212,8 @@ def training_rows(count: int, step: int, size: int, seed: int) -> np.ndarray:
     return rows
 
 
-def by_budget(pairs: Pairs, tokens: int, max_length: int) -> Iterator[np.ndarray]:
-    """Every row once, sorted by length, as many at a time as fit into a budget of tokens."""
-    widths = np.minimum(pairs.first.lengths + pairs.second.lengths + 4, 2 * max_length)
+def by_budget(widths: np.ndarray, tokens: int) -> Iterator[np.ndarray]:
+    """Every row once, longest first, as many at a time as fit into a budget of tokens."""
     order = np.argsort(-widths, kind="stable")
     ends = np.cumsum(widths[order])
     start = 0

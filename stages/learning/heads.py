@@ -31,15 +31,24 @@ class PairClassifier(nn.Module):
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """Return logits, float (rows, classes)."""
-        states = self.encoder(
-            input_ids=batch.tokens, position_ids=batch.positions, layout=batch.layout
-        ).last_hidden_state[0]
         if self.pooling == "first":
-            features = states[batch.starts]
-        else:
-            features = compare(mean_by_part(states, batch.parts))
-        hidden = torch.tanh(self.dense(self.dropout(features)))
-        return self.out(self.dropout(hidden))
+            return self.classify(self.states(batch)[batch.starts])
+        return self.classify(compare(self.means(batch)))
+
+    def states(self, batch: Batch) -> torch.Tensor:
+        """Return the last hidden states, (T, size)."""
+        output = self.encoder(
+            input_ids=batch.tokens, position_ids=batch.positions, layout=batch.layout
+        )
+        return output.last_hidden_state[0]
+
+    def means(self, batch: Batch) -> torch.Tensor:
+        """Return the mean state of every part, (parts, size)."""
+        return mean_by_part(self.states(batch), batch.parts)
+
+    def classify(self, features: torch.Tensor) -> torch.Tensor:
+        """Return logits of pooled features, float (rows, classes)."""
+        return self.out(self.dropout(torch.tanh(self.dense(self.dropout(features)))))
 
 
 def mean_by_part(states: torch.Tensor, parts: torch.Tensor) -> torch.Tensor:

@@ -34,9 +34,21 @@ def specification_curve(
         passes = curve["p"] < 0.05
         top.axhline(0, color="#999999", lw=0.8)
         top.scatter(
-            curve.index[~passes], curve["r"][~passes], s=5, color="#AAAAAA", rasterized=True, label="p ≥ .05"
+            curve.index[~passes],
+            curve["r"][~passes],
+            s=5,
+            color="#AAAAAA",
+            rasterized=True,
+            label="p ≥ .05",
         )
-        top.scatter(curve.index[passes], curve["r"][passes], s=5, color=COLOURS[0], rasterized=True, label="p < .05")
+        top.scatter(
+            curve.index[passes],
+            curve["r"][passes],
+            s=5,
+            color=COLOURS[0],
+            rasterized=True,
+            label="p < .05",
+        )
         at = main_specification(curve, primary)
         if at is not None:
             top.scatter([at], [curve["r"][at]], s=60, marker="D", color=COLOURS[1], zorder=4)
@@ -53,7 +65,9 @@ def specification_curve(
         for y, (choice, value) in enumerate(rows):
             where = np.flatnonzero(curve[choice] == value)
             colours = np.where(passes.to_numpy()[where], COLOURS[0], "#AAAAAA")
-            bottom.scatter(where, np.full(len(where), y), s=14, marker="|", lw=0.4, c=colours, rasterized=True)
+            bottom.scatter(
+                where, np.full(len(where), y), s=14, marker="|", lw=0.4, c=colours, rasterized=True
+            )
         bottom.set_yticks(range(len(rows)), [f"{c}: {v}".replace("_", " ") for c, v in rows])
         bottom.tick_params(axis="y", labelsize=7, length=0)
         bottom.set_ylim(len(rows) - 0.5, -0.5)

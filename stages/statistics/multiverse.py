@@ -10,7 +10,6 @@ import pandas as pd
 from stages.statistics.moments import ranks, residuals
 from stages.statistics.outcomes import OUTCOMES
 
-
 COLUMNS = ["source", "target", "distance", "covariates", "outcome", "languages", "method"]
 COLUMNS += ["n", "r", "p"]
 
