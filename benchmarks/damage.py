@@ -191,7 +191,7 @@ DAMAGES = (
     Damage("block reversed", "60 rows", order(60, lambda rows, rng: rows[::-1])),
     Damage("block shuffled", "60 rows", order(60, lambda rows, rng: rng.permutation(rows))),
     Damage("block from elsewhere", "60 rows", order(60, lambda rows, rng: (rows + 999) % 5010)),
-    Damage("all texts shuffled", "file", order(5009, lambda rows, rng: rng.permutation(rows))),
+    Damage("all texts shuffled", "file", order(5000, lambda rows, rng: rng.permutation(rows))),
     Damage("sides swapped", "60 rows", swap_sides),
     Damage("control character", "0.5%", cells("sentence1", HALF, lambda text: text + "\x07")),
     Damage("decomposed Unicode", "0.5%",

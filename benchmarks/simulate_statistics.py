@@ -5,7 +5,7 @@ only the outcome is drawn: without any effect of distance for false positives, w
 for coverage and bias. Three worlds: languages independent; families with effects of their own
 (half of the variance); a language tree (half of the variance by common ancestry).
 
-    python -m benchmarks.simulate_statistics                  # 2,000 draws, about 20 minutes
+    python -m benchmarks.simulate_statistics                  # 2,000 draws, about 20 minutes of one core
     python -m benchmarks.simulate_statistics --draws 200      # a quick look
 
 Writes benchmarks/calibration.csv: quantity, what (false positives at 5%, coverage of 95%, bias),
@@ -217,6 +217,13 @@ def verdict(what: str, value: float) -> str:
     return "passes" if abs(value) < 0.1 else "fails"
 
 
+def write(rows: list[list[Any]], out: Path) -> None:
+    """Write what is known so far: an interrupted simulation keeps what it has found."""
+    columns = ["quantity", "what", "world", "draws", "value", "low", "high", "verdict"]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(rows, columns=columns).to_csv(out, index=False, float_format="%.4f")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--draws", type=int, default=2000)
@@ -239,10 +246,8 @@ def main() -> None:
                 error = 1.96 * float(values.std(ddof=1)) / math.sqrt(len(values))
                 row = [quantity, what, name, len(values), mean, mean - error, mean + error]
                 rows.append([*row, verdict(what, mean)])
+                write(rows, arguments.out)
                 print(f"{name:12} {quantity:60} {what:16} {mean:7.3f} {rows[-1][-1]}", flush=True)
-    columns = ["quantity", "what", "world", "draws", "value", "low", "high", "verdict"]
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame(rows, columns=columns).to_csv(arguments.out, index=False, float_format="%.4f")
 
 
 if __name__ == "__main__":

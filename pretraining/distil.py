@@ -35,7 +35,15 @@ HERE = Path(__file__).parent
 BUILD = HERE / "build"
 BOS, PAD, EOS = 0, 1, 2
 # Settings that the bag of words does not depend on.
-LATER = ("tokens", "batch_tokens", "learning_rate", "warmup", "mask_tokens", "pair_batches")
+LATER = (
+    "tokens",
+    "cycles",
+    "batch_tokens",
+    "learning_rate",
+    "warmup",
+    "mask_tokens",
+    "pair_batches",
+)
 
 
 def stamp(*parts: Any) -> str:
@@ -182,7 +190,7 @@ def teach(lessons: Lessons, targets: Any, model: Any, settings: Any, save: Path)
                 parts = [[lessons.ids[chosen[i]]] for i in group]
                 rows = lessons.target[chosen[group]]
             ids, segments = collate(parts, settings["mask_tokens"], mask, random)
-            share = done / settings["tokens"]
+            share = done / settings["tokens"] * settings["cycles"] % 1.0
             rate = settings["learning_rate"] * min(share / settings["warmup"], 1.0, 1.02 - share)
             for parameters in optimizer.param_groups:
                 parameters["lr"] = rate

@@ -102,7 +102,8 @@ def second_sentence(interactions: pd.DataFrame, target: str) -> str:
     row = chosen.iloc[0]
     low, high = float(row["ci_low"]), float(row["ci_high"])
     change = (
-        f"{points(row['estimate'])} points per 0.1 (95% interval {points(low)} to {points(high)})"
+        f"{points(row['estimate'])} points per 0.1 (95% interval {points(low)} to {points(high)}"
+        + (")" if row["model"] == MODEL else ", for the runs at hand)")
     )
     if low <= 0 <= high:
         return (

@@ -100,12 +100,14 @@ def interaction_block(interactions: pd.DataFrame, target: str) -> Block:
     within = (
         paired & rows["estimate_within"].notna() if "estimate_within" in rows else paired & False
     )
+    # A paired change knows nothing of the spread between runs and failed the simulation: its
+    # interval is for the runs at hand, and no p is printed.
     chosen = rows[["estimate", "ci_low", "ci_high", "p"]].copy()
+    chosen["p"] = chosen["p"].where(~paired)
     for name, other in (
         ("estimate", "estimate_within"),
         ("ci_low", "ci_low_within"),
         ("ci_high", "ci_high_within"),
-        ("p", "p_within_families"),
     ):
         if within.any():
             chosen[name] = chosen[name].where(~within, rows[other])
@@ -126,8 +128,9 @@ def interaction_block(interactions: pd.DataFrame, target: str) -> Block:
         shown,
         "Change of the slope by intermediate training, points of drop (or log odds of error) per "
         "0.1 of distance; below zero is flatter. The mixed model has random effects of language, "
-        "of its response to training, of run and of the run's slope; a paired change knows nothing "
-        "of the spread between runs, so where seeds differ its interval is too narrow.",
+        "of its response to training, of run and of the run's slope. A paired change is for the "
+        "runs at hand: it knows nothing of the spread between runs, so its interval is narrower "
+        "than a new run would find it, and it has no p.",
         decimals=2,
     )
 
