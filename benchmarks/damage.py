@@ -275,6 +275,7 @@ def main() -> None:
     print(f"clean: {len(before.data)} files, {len(stops)} stops")
     print(f"{'kind':32} {'size':9} {'file':4} {'severity':8} {'rule':22} row")
     for run in rounds(languages, rng):
+        sys.stdout.flush()
         with tempfile.TemporaryDirectory() as temporary:
             copy = Path(temporary) / task.name
             shutil.copytree(folder, copy)

@@ -5,7 +5,7 @@ only the outcome is drawn: without any effect of distance for false positives, w
 for coverage and bias. Three worlds: languages independent; families with effects of their own
 (half of the variance); a language tree (half of the variance by common ancestry).
 
-    python -m benchmarks.simulate_statistics                  # 2,000 draws, about 20 minutes of one core
+    python -m benchmarks.simulate_statistics                  # 2,000 draws, about 20 minutes
     python -m benchmarks.simulate_statistics --draws 200      # a quick look
 
 Writes benchmarks/calibration.csv: quantity, what (false positives at 5%, coverage of 95%, bias),

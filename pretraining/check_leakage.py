@@ -22,6 +22,7 @@ import yaml
 
 from pretraining.hub import load
 from stages.errors import UserError, run
+from stages.writing import replacing
 
 HERE = Path(__file__).parent
 BUILD = HERE / "build"
@@ -110,12 +111,11 @@ def main() -> None:
     kept, taken = clean(table, read_evaluated(where))
     if kept.empty:
         raise UserError("expected sentences to learn from, found that every one is evaluated text")
-    temporary = BUILD / "clean.parquet.tmp"
-    kept.to_parquet(temporary, index=False)
     counts = taken.groupby(["source", "language", "found_in"]).size().rename("rows").reset_index()
-    counts.to_csv(HERE / "leakage.csv.tmp", index=False)
-    os.replace(HERE / "leakage.csv.tmp", HERE / "leakage.csv")
-    os.replace(temporary, BUILD / "clean.parquet")
+    with replacing(HERE / "leakage.csv") as temporary:
+        counts.to_csv(temporary, index=False)
+    with replacing(BUILD / "clean.parquet") as temporary:
+        kept.to_parquet(temporary, index=False)
     print(taken.groupby(["source", "found_in"]).size().to_string())
     print(f"{len(kept):,} rows to learn from, {len(taken):,} taken out")
 

@@ -18,6 +18,7 @@ import yaml
 
 from pretraining import hub, packages
 from stages.errors import run
+from stages.writing import replacing
 
 HERE = Path(__file__).parent
 BUILD = HERE / "build"
@@ -54,9 +55,8 @@ def main() -> None:
     languages = params["languages"]["taught"] + params["languages"]["others"]
     rows = collect(params["sources"], languages, BUILD / "packages")
     table = pd.DataFrame(rows, columns=["source", "meaning", "language", "text"])
-    temporary = BUILD / "sentences.parquet.tmp"
-    table.to_parquet(temporary, index=False)
-    os.replace(temporary, BUILD / "sentences.parquet")
+    with replacing(BUILD / "sentences.parquet") as temporary:
+        table.to_parquet(temporary, index=False)
     print(table.groupby(["source", "language"]).size().unstack(0, fill_value=0).to_string())
 
 

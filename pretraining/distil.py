@@ -30,6 +30,7 @@ import yaml
 from pretraining import encoder
 from pretraining.draw import Lessons, batch, weigh
 from stages.errors import run
+from stages.writing import replacing, replacing_folder
 
 HERE = Path(__file__).parent
 BUILD = HERE / "build"
@@ -217,8 +218,8 @@ def teach(lessons: Lessons, targets: Any, model: Any, settings: Any, save: Path)
                 "optimizer": optimizer.state_dict(), "random": random.bit_generator.state,
                 "torch": torch.get_rng_state(), "done": done, "mean": mean, "log": log,
             }  # fmt: skip
-            torch.save(state, save.with_suffix(".tmp"))
-            os.replace(save.with_suffix(".tmp"), save)
+            with replacing(save) as temporary:
+                torch.save(state, temporary)
     return log
 
 
@@ -261,16 +262,14 @@ def main() -> None:
         model.load_state_dict(torch.load(bag))
     else:
         start_bag(lessons, targets, model, settings)
-        torch.save(model.state_dict(), bag)
+        with replacing(bag) as temporary:
+            torch.save(model.state_dict(), temporary)
     log = teach(lessons, targets, model, settings, save)
-    temporary = BUILD / "encoder.tmp"
-    shutil.rmtree(temporary, ignore_errors=True)
-    encoder.save(model.eval(), temporary)
-    shutil.copytree(BUILD / "tokenizer", temporary, dirs_exist_ok=True)
-    with open(HERE / "distil.csv", "w", newline="") as file:
+    with replacing_folder(BUILD / "encoder") as folder:
+        encoder.save(model.eval(), folder)
+        shutil.copytree(BUILD / "tokenizer", folder, dirs_exist_ok=True)
+    with replacing(HERE / "distil.csv") as temporary, open(temporary, "w", newline="") as file:
         csv.writer(file).writerows([("tokens", "distance"), *log])
-    shutil.rmtree(BUILD / "encoder", ignore_errors=True)
-    os.replace(temporary, BUILD / "encoder")
 
 
 if __name__ == "__main__":

@@ -1,23 +1,24 @@
-"""Put the trained encoder where studies read it, with its card and its pretraining sizes.
+"""Put the trained encoder, its card and its pretraining sizes into one folder.
 
 In:  build/encoder/, build/lessons.parquet, card.md
-Out: ../encoder/ with pretraining_sizes.csv (language, gib) and README.md; swapped in at once
+Out: build/export/ with pretraining_sizes.csv (language, gib) and README.md
+
+To adopt it: copy build/export to encoder/ at the root, then `dvc add encoder` there.
 
 Alone: python -m pretraining.export
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 from stages.errors import run
+from stages.writing import replacing_folder
 
 HERE = Path(__file__).parent
 BUILD = HERE / "build"
-ENCODER = HERE.parent / "encoder"
 GIB = 2**30
 
 
@@ -28,27 +29,19 @@ def measure(lessons: Any) -> Any:
     """
     distinct = lessons[lessons.target >= 0].drop_duplicates(["language", "text"])
     size = distinct.text.map(lambda text: len(text.encode())).groupby(distinct.language).sum()
-    sizes = (size / GIB).sort_values(ascending=False).rename("gib").reset_index()
-    return sizes
+    return (size / GIB).sort_values(ascending=False).rename("gib").reset_index()
 
 
 def main() -> None:
     import pandas as pd
 
     sizes = measure(pd.read_parquet(BUILD / "lessons.parquet"))
-    folder = ENCODER.with_name("encoder.building")
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(BUILD / "encoder", folder)
-    sizes.to_csv(folder / "pretraining_sizes.csv", index=False, float_format="%.8f")
-    shutil.copy(HERE / "card.md", folder / "README.md")
-    for path in folder.iterdir():
-        path.chmod(0o644)
-    old = ENCODER.with_name("encoder.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if ENCODER.exists():
-        os.replace(ENCODER, old)
-    os.replace(folder, ENCODER)
-    shutil.rmtree(old, ignore_errors=True)
+    with replacing_folder(BUILD / "export") as folder:
+        shutil.copytree(BUILD / "encoder", folder, dirs_exist_ok=True)
+        sizes.to_csv(folder / "pretraining_sizes.csv", index=False, float_format="%.8f")
+        shutil.copy(HERE / "card.md", folder / "README.md")
+        for path in folder.iterdir():
+            path.chmod(0o644)
     print(sizes.to_string(index=False))
 
 

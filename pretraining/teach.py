@@ -23,6 +23,7 @@ from typing import Any
 import yaml
 
 from stages.errors import UserError, run
+from stages.writing import replacing
 
 HERE = Path(__file__).parent
 BUILD = HERE / "build"
@@ -100,9 +101,8 @@ def encode(teacher: Any, texts: list[str], folder: Path) -> Any:
         key = hashlib.sha256("\n".join(chunk).encode()).hexdigest()[:20]
         path = folder / f"{key}.npy"
         if not path.exists():
-            temporary = path.with_suffix(".tmp.npy")
-            np.save(temporary, np.asarray(teacher.encode(chunk), dtype=np.float16))
-            os.replace(temporary, path)
+            with replacing(path) as temporary, open(temporary, "wb") as file:
+                np.save(file, np.asarray(teacher.encode(chunk), dtype=np.float16))
         vectors.append(np.load(path))
     return np.concatenate(vectors)
 
@@ -123,9 +123,8 @@ def main() -> None:
     words = [str(piece).replace("▁", " ").strip() or "." for piece in pieces]
     np.save(BUILD / "pieces.npy", encode(teacher, words, BUILD / "teacher"))
     np.save(BUILD / "targets.npy", targets)
-    temporary = BUILD / "lessons.parquet.tmp"
-    lessons.to_parquet(temporary, index=False)
-    os.replace(temporary, BUILD / "lessons.parquet")
+    with replacing(BUILD / "lessons.parquet") as temporary:
+        lessons.to_parquet(temporary, index=False)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,8 @@ Alone: python -m pretraining.vocabulary
 
 from __future__ import annotations
 
-import json
 import os
 import random
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from typing import Any
 import yaml
 
 from stages.errors import run
+from stages.writing import replacing_folder
 
 BUILD = Path(__file__).parent / "build"
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")  # ids 0 to 3, as in XLM-R; <mask> is the last id
@@ -140,14 +139,10 @@ def main() -> None:
     lines = balance(table, params["languages"], params["vocabulary"])
     print(f"{len(lines):,} lines, {sum(map(len, lines)) / 1e6:.1f} million characters")
     train(iter(lines), BUILD / "vocabulary.tmp", params["vocabulary"])
-    folder = BUILD / "tokenizer.tmp"
-    shutil.rmtree(folder, ignore_errors=True)
-    convert(BUILD / "vocabulary.tmp.model", folder)
+    with replacing_folder(BUILD / "tokenizer") as folder:
+        convert(BUILD / "vocabulary.tmp.model", folder)
     os.replace(BUILD / "vocabulary.tmp.model", BUILD / "vocabulary.model")
     (BUILD / "vocabulary.tmp.vocab").unlink()
-    shutil.rmtree(BUILD / "tokenizer", ignore_errors=True)
-    os.replace(folder, BUILD / "tokenizer")
-    print(json.dumps({"vocabulary": params["vocabulary"]["size"]}))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ from typing import Any
 from sample import compose_english, compose_pawsx, compose_xnli
 from sample.render import render
 from sample.tables import check, languages, load
-from stages.errors import UserError, replacing, run
+from stages.errors import UserError, run
+from stages.writing import replacing
 
 Rows = list[dict[str, Any]]
 Repository = dict[str, dict[str, Rows]]  # configuration -> split -> rows

@@ -24,7 +24,7 @@ from typing import Any
 
 import pandas as pd
 
-from stages.errors import UserError, replacing, run
+from stages.errors import UserError, run
 from stages.params import PATH as PARAMS
 from stages.params import read as read_params
 from stages.statistics.checking import REFERENCE, read_languages, read_scores
@@ -33,6 +33,7 @@ from stages.statistics.influence import influence
 from stages.statistics.multiverse import agreement, specifications
 from stages.statistics.outcomes import degradation
 from stages.statistics.slope_table import interactions, slopes, uncertainty
+from stages.writing import replacing
 
 COVARIATES = ["log10_pretraining_gib"]
 PRIMARY = {

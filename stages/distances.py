@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages.errors import UserError, replacing, run
+from stages.errors import UserError, run
+from stages.writing import replacing
 
 IDENTITY = ["language", "name", "iso639_3", "glottocode", "family", "script"]
 XLMR_SIZES = "XLM-R's CC-100 (arXiv 1911.02116, table 6)"

@@ -6,7 +6,8 @@ import errno
 import sys
 from collections.abc import Callable
 
-from stages.writing import replacing as replacing
+
+STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
 
 
 class UserError(Exception):
@@ -23,13 +24,23 @@ def run(main: Callable[[], None]) -> None:
         main()
     except UserError as error:
         sys.exit(f"error: {error}")
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
-            raise
-        sys.exit(
-            f"error: could not write {error.filename or 'a file'}: {error.strerror}. "
-            "What was there before is untouched; make room (or give the right to write) and "
-            "run the same command again."
-        )
     except KeyboardInterrupt:
         sys.exit("error: interrupted; run the same command again to go on.")
+    except Exception as error:
+        cause = _storage(error)
+        if cause is None:
+            raise
+        sys.exit(
+            f"error: {cause}. What was there before is untouched; make room (or give the right to "
+            "write) and run the same command again."
+        )
+
+
+def _storage(error: Exception) -> str | None:
+    """What the disk said, if this is the disk's doing: libraries wrap its error each their way."""
+    if isinstance(error, OSError) and error.errno in STORAGE:
+        return f"could not write {error.filename or 'a file'}: {error.strerror}"
+    for sign in ("No space left on device", "disk is full"):
+        if sign in str(error):
+            return f"could not write: {sign}"
+    return None

@@ -20,7 +20,7 @@ from pathlib import Path
 import pandas as pd
 
 from stages import tracking
-from stages.errors import UserError, replacing, run
+from stages.errors import UserError, run
 from stages.reporting.answer import answer
 from stages.reporting.claims import claims_table
 from stages.reporting.drawing import Figure
@@ -37,6 +37,7 @@ from stages.reporting.tables import (
     uncertainty_block,
 )
 from stages.tasks.table import TASKS
+from stages.writing import replacing
 
 TITLE = (
     "Does linguistic distance from English explain how much zero-shot accuracy falls, and does "

@@ -58,9 +58,7 @@ def test_a_stage_depends_on_the_modules_it_imports(stage: str) -> None:
 def test_no_stage_imports_another(path: Path) -> None:
     shared = {"errors", "params", "tracking", "writing", "__init__"}
     others = {
-        found.stem
-        for found in imported(path)
-        if found.parent == ROOT / "stages" and found != path
+        found.stem for found in imported(path) if found.parent == ROOT / "stages" and found != path
     }
     assert others <= shared
 

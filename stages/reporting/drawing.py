@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from stages.errors import replacing
+from stages.writing import replacing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
