@@ -6,7 +6,6 @@ import errno
 import sys
 from collections.abc import Callable
 
-
 STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
 
 
