@@ -124,7 +124,9 @@ def main() -> None:
     tables = correlate(scores, languages, covariates, settings)
     for name, table in tables.items():
         with replacing(arguments.out / f"{name}.csv") as path:
-            table.to_csv(path, index=False, float_format="%.6g")
+            # thousands of specifications make a picture, not a record
+            digits = 3 if name == "specifications" else 6
+            table.to_csv(path, index=False, float_format=f"%.{digits}g")
     with replacing(arguments.out / "analysis.json") as path:
         fixed = {"primary": settings.primary, "covariates": covariates, "seed": settings.seed}
         path.write_text(json.dumps(fixed, indent=2) + "\n")

@@ -26,6 +26,7 @@ from stages.reporting.claims import claims_table
 from stages.reporting.drawing import Figure
 from stages.reporting.forest import over_distances, slope_forest
 from stages.reporting.heat_map import accuracy_maps
+from stages.reporting.marks import marked, same_data
 from stages.reporting.page import Block, Section, drawn, render, table, text
 from stages.reporting.robustness import influence_plot, specification_curve
 from stages.reporting.scatter import scatter
@@ -36,7 +37,6 @@ from stages.reporting.tables import (
     slope_block,
     uncertainty_block,
 )
-from stages.tasks.table import TASKS
 from stages.writing import replacing
 
 TITLE = (
@@ -229,21 +229,6 @@ def with_source(scores: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
     """Return the scores of the targets analysed, each with its source's name."""
     names = outcomes[["method", "intermediate", "target", "source"]].drop_duplicates()
     return with_method(scores).merge(names, on=["method", "intermediate", "target"])
-
-
-def same_data() -> set[tuple[str, str]]:
-    """Return the pairs of intermediate and target task that are trained on the same rows."""
-    return {(str(i), str(t)) for t, task in TASKS.items() for i in task.same_data}
-
-
-def marked(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a table with a star at every source that is the target's own training data."""
-    name = next((n for n in ("source", "intermediate") if n in frame), None)
-    if name is None or "target" not in frame:
-        return frame
-    same = same_data()
-    pairs = zip(frame[name], frame["target"], strict=True)
-    return frame.assign(**{name: [f"{s}*" if (s, t) in same else s for s, t in pairs]})
 
 
 def read(path: Path) -> pd.DataFrame:

@@ -10,10 +10,11 @@ import pytest
 
 from stages.correlate import correlate, settings_of
 from stages.errors import UserError
-from stages.report import Statistics, marked, report
+from stages.report import Statistics, report
 from stages.reporting.answer import first_sentence, second_sentence
 from stages.reporting.claims import claims_table, gain
 from stages.reporting.drawing import inline
+from stages.reporting.marks import marked
 from stages.reporting.page import Section, render, table, text
 from stages.statistics.checking import read_languages, read_scores
 

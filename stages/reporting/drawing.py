@@ -53,7 +53,7 @@ class Figure:
             with replacing(folder / f"{self.name}{suffix}") as path:
                 path.write_bytes(content)
         with replacing(folder / f"{self.name}.csv") as path:
-            self.data.to_csv(path, index=False, float_format="%.6g")
+            self.data.to_csv(path, index=False, float_format="%.4g")
 
 
 @contextmanager
@@ -76,7 +76,7 @@ def finish(canvas: Canvas, name: str, title: str, caption: str, data: pd.DataFra
     """Return the drawn figure with its renderings; the same drawing gives the same bytes."""
     vector, raster = io.StringIO(), io.BytesIO()
     canvas.savefig(vector, format="svg", metadata={"Date": None})
-    canvas.savefig(raster, format="png", dpi=150, metadata={"Software": None})
+    canvas.savefig(raster, format="png", dpi=100, metadata={"Software": None})
     return Figure(name, title, caption, inline(vector.getvalue(), name), raster.getvalue(), data)
 
 

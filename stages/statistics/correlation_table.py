@@ -24,6 +24,7 @@ from stages.statistics.permutation import (
     random_orders,
 )
 from stages.statistics.power import detectable_correlation
+from stages.statistics.remarks import coverage, extremes, notes, ties
 
 METHODS = ("pearson", "spearman")
 # Above so many rows pingouin's overhead takes minutes; its closed form is used instead.
@@ -297,36 +298,3 @@ def is_primary(key: dict[str, object], settings: Settings) -> bool:
     if isinstance(named, list) and key["covariates"] != ("+".join(map(str, named)) or "-"):
         return False
     return all(key.get(name) == value for name, value in fixed.items())
-
-
-def notes(reason: str | None, *others: str) -> str:
-    first = [f"not identifiable: {reason}"] if reason else []
-    return "; ".join([*first, *(note for note in others if note)])
-
-
-def ties(values: Array) -> str:
-    """Say where more than a quarter of the languages share the largest distance."""
-    tied = int((values == values.max()).sum())
-    return f"{tied} of {len(values)} tie at the largest distance" if tied > len(values) / 4 else ""
-
-
-def extremes(what: str, names: object, values: Array) -> dict[str, object]:
-    """Return the lowest and highest value without one language or family, and without which."""
-    labels = [str(name) for name in names]  # type: ignore[attr-defined]
-    found: dict[str, object] = {}
-    finite = np.isfinite(values)
-    for side, pick in (("low", np.nanargmin), ("high", np.nanargmax)):
-        at = int(pick(values)) if finite.any() else None
-        found[f"without_{what}_{side}"] = np.nan if at is None else values[at]
-        found[f"without_{what}_{side}_name"] = "" if at is None else labels[at]
-    return found
-
-
-def coverage(languages: pd.DataFrame, distance: str) -> float:
-    """Return the mean share of observed features behind a distance; NaN where none is known."""
-    kind, _, formula = distance.removeprefix("distance_").partition("_")
-    # A source with features of its own has coverage of its own.
-    for name in (f"coverage_{kind}_{formula.split('_')[0]}", f"coverage_{kind}"):
-        if name in languages:
-            return float(pd.to_numeric(languages[name], errors="coerce").mean())
-    return float("nan")
