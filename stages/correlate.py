@@ -6,7 +6,7 @@ In    scores.csv    intermediate,target,language,value (percent), and where know
 Out   in --out: partial_correlations.csv, one row a source, target, outcome, distance and method;
       robustness.csv, row for row what stands beside it; slopes.csv by model of kinship;
       interactions.csv, how intermediate training changes the slope; uncertainty.csv from items
-      and seeds; influence.csv without each language and family; specifications.csv and
+      and seeds; influence.csv without each language and family; specifications.csv.gz and
       agreement.csv, the multiverse; outcomes.csv, the drops behind them; analysis.json, what was
       fixed before any result.
 
@@ -123,10 +123,13 @@ def main() -> None:
     settings = settings_of(parameters, arguments.primary)
     tables = correlate(scores, languages, covariates, settings)
     for name, table in tables.items():
-        with replacing(arguments.out / f"{name}.csv") as path:
-            # thousands of specifications make a picture, not a record
-            digits = 3 if name == "specifications" else 6
-            table.to_csv(path, index=False, float_format=f"%.{digits}g")
+        if name == "specifications":  # thousands of rows: a picture's data, kept small
+            with replacing(arguments.out / f"{name}.csv.gz") as path:
+                small = {"method": "gzip", "mtime": 0}
+                table.to_csv(path, index=False, float_format="%.4g", compression=small)
+        else:
+            with replacing(arguments.out / f"{name}.csv") as path:
+                table.to_csv(path, index=False, float_format="%.6g")
     with replacing(arguments.out / "analysis.json") as path:
         fixed = {"primary": settings.primary, "covariates": covariates, "seed": settings.seed}
         path.write_text(json.dumps(fixed, indent=2) + "\n")

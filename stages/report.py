@@ -80,7 +80,7 @@ class Statistics:
             slopes=marked(read(folder / "slopes.csv")),
             interactions=marked(read(folder / "interactions.csv")),
             uncertainty=marked(read(folder / "uncertainty.csv")),
-            specifications=marked(read(folder / "specifications.csv")),
+            specifications=marked(read(folder / "specifications.csv.gz")),
             influence=marked(read(folder / "influence.csv")),
             outcomes=marked(read(folder / "outcomes.csv")),
             primary=fixed["primary"],

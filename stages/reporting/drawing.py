@@ -30,7 +30,7 @@ STYLE: dict[str, Any] = {
     "axes.titlelocation": "left",
     "axes.grid": False,
     "legend.frameon": False,
-    "svg.fonttype": "path",
+    "svg.fonttype": "none",
     "svg.hashsalt": "report",
     "figure.constrained_layout.use": True,
 }
