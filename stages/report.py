@@ -32,7 +32,7 @@ from stages.reporting.robustness import influence_plot, specification_curve
 from stages.reporting.scatter import scatter
 from stages.reporting.tables import (
     calibration_block,
-    correlation_block,
+    correlation_blocks,
     interaction_block,
     slope_block,
     uncertainty_block,
@@ -167,7 +167,7 @@ def report(
             "Every distance",
             [
                 *show(*(over_distances(own.correlations, t, few[t][:4]) for t in targets)),
-                correlation_block(own.correlations, own.robustness),
+                *correlation_blocks(own.correlations, own.robustness),
             ],
         ),
         Section(

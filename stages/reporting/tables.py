@@ -20,8 +20,11 @@ def interval(low: pd.Series, high: pd.Series, decimals: int = 2) -> list[str]:
     ]
 
 
-def correlation_block(correlations: pd.DataFrame, robustness: pd.DataFrame) -> Block:
-    """Return the partial correlations of the drop, by pingouin, with what stands beside each."""
+def correlation_blocks(correlations: pd.DataFrame, robustness: pd.DataFrame) -> list[Block]:
+    """Return the partial correlations of the drop, by pingouin, with what stands beside each.
+
+    What is not identifiable is a table of its own, folded away, with the reason and no p.
+    """
     both = pd.concat([correlations, robustness.drop(columns=list(robustness.columns[:6]))], axis=1)
     both = both[(both["outcome"] == "drop") & (both["method"] == "pearson")]
     identifiable = both["identifiable"].astype(bool)
@@ -50,8 +53,8 @@ def correlation_block(correlations: pd.DataFrame, robustness: pd.DataFrame) -> B
             ],
         }
     )
-    return table(
-        shown,
+    sound = table(
+        shown[identifiable],
         "Pearson, given the covariates; the first row is the contrast fixed before any result, all "
         "others are exploratory. p permuted: Freedman–Lane over languages, right where languages "
         "are independent. p within families: the same within blocks of related languages, right "
@@ -61,6 +64,12 @@ def correlation_block(correlations: pd.DataFrame, robustness: pd.DataFrame) -> B
         "robustness.csv.",
         decimals=3,
     )
+    lost = shown.loc[~identifiable, ["intermediate", "target", "distance", "n", "r", "note"]]
+    if lost.empty:
+        return [sound]
+    reason = f"Not identifiable: {len(lost)} more rows, and why"
+    folded = table(lost, "r describes these languages and says nothing beyond.", summary=reason)
+    return [sound, folded] if identifiable.any() else [folded]
 
 
 def slope_block(slopes: pd.DataFrame) -> Block:
