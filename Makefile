@@ -35,6 +35,7 @@ params: $(VENV)/.installed
 
 # fetch the data of the study of params.yaml from the hub, or from MIRROR in the hub's layout
 snapshot: $(VENV)/.installed
+	@test -d encoder || dvc pull --quiet encoder.dvc
 	python -m stages.snapshot $(if $(MIRROR),--mirror "$(MIRROR)")
 	dvc add --quiet data encoder
 

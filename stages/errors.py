@@ -25,6 +25,13 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit("error: interrupted; run the same command again to go on.")
+    except FileNotFoundError as error:
+        if error.filename is None:
+            raise
+        sys.exit(
+            f"error: {error.filename} not found: run the stage that writes it (`dvc repro`), or "
+            "bring it with `dvc pull`."
+        )
     except Exception as error:
         cause = _storage(error)
         if cause is None:

@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from stages.errors import UserError
 
@@ -22,11 +23,15 @@ def read(path: Path = PATH) -> dict[str, Any]:
         The file is missing or is not YAML.
     """
     try:
-        return yaml.safe_load(path.read_text())
+        # YAML 1.2, as DVC reads it: 3e-4 is a number there and text in YAML 1.1
+        found = YAML(typ="safe").load(path.read_text())
     except FileNotFoundError:
         raise UserError(f"{path} not found: run this from the root of the repository.") from None
-    except yaml.YAMLError as error:
+    except YAMLError as error:
         raise UserError(f"{path}: not valid YAML: {error}") from error
+    if not isinstance(found, dict):
+        raise UserError(f"{path}: expected sections (study, data, engine, ...), found {found!r}.")
+    return found
 
 
 def of_task(section: dict[str, Any], task: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from stages.tasks import Task, find
 from stages.writing import replacing_folder
 
 POSITIVE = ("batch_size", "learning_rate", "epochs", "max_length")
+COUNTS = ("accumulation", "prediction_tokens", "selection_every", "selection_examples")
 CHOICES = {
     "pooling": ("first", "segments"),
     "encoding": ("joint", "separate"),
@@ -40,6 +41,7 @@ def plan(settings: dict[str, Any]) -> tuple[dict[str, Task], list[dict[str, Any]
     UserError
         An unknown or missing task, a list that does not fit another, a parameter out of range.
     """
+    _check_shape(settings)
     tasks = {name: find(name) for name in settings["data"]["tasks"]}
     intermediate, target = settings["intermediate"], settings["target"]
     for section, names in (
@@ -73,11 +75,17 @@ def plan(settings: dict[str, Any]) -> tuple[dict[str, Task], list[dict[str, Any]
         for name in settings[section]["tasks"]:
             values = params.of_task(settings[section], name)
             for key in POSITIVE:
-                if not isinstance(values[key], int | float) or values[key] <= 0:
+                if not _positive(values.get(key), whole=key not in ("learning_rate", "epochs")):
                     raise UserError(
-                        f"params.yaml: {section}.{name}.{key} is {values[key]!r}; expected a "
+                        f"params.yaml: {section}.{name}.{key} is {values.get(key)!r}; expected a "
                         "number above 0."
                     )
+            limit = values.get("max_steps")
+            if limit is not None and not _positive(limit, whole=True):
+                raise UserError(
+                    f"params.yaml: {section}.{name}.max_steps is {limit!r}; expected null or a "
+                    "number above 0."
+                )
     cells = [
         {
             "intermediate": encoder,
@@ -90,6 +98,43 @@ def plan(settings: dict[str, Any]) -> tuple[dict[str, Task], list[dict[str, Any]
         for seed in target["seeds"]
     ]
     return tasks, cells
+
+
+def _check_shape(settings: dict[str, Any]) -> None:
+    """Sections are there, lists are lists without repeats, counts are whole and above 0."""
+    lists = {
+        "data": ("tasks",),
+        "intermediate": ("tasks",),
+        "target": ("tasks", "encoders", "seeds"),
+        "engine": (),
+    }
+    for section, names in lists.items():
+        if not isinstance(settings.get(section), dict):
+            raise UserError(f"params.yaml: the section {section} is missing.")
+        for name in names:
+            value = settings[section].get(name)
+            if not isinstance(value, list) or not value or len(set(value)) < len(value):
+                raise UserError(
+                    f"params.yaml: {section}.{name} is {value!r}; expected a list, neither empty "
+                    "nor with repeats."
+                )
+    for key in (*CHOICES, *COUNTS):
+        if key not in settings["engine"]:
+            raise UserError(f"params.yaml: engine.{key} is missing.")
+    for key in COUNTS:
+        if not _positive(settings["engine"][key], whole=True):
+            raise UserError(
+                f"params.yaml: engine.{key} is {settings['engine'][key]!r}; expected a whole "
+                "number above 0."
+            )
+    for seed in [*settings["target"]["seeds"], settings["intermediate"].get("seed")]:
+        if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+            raise UserError(f"params.yaml: the seed {seed!r} is no whole number from 0.")
+
+
+def _positive(value: Any, whole: bool) -> bool:
+    kinds = int if whole else int | float
+    return isinstance(value, kinds) and not isinstance(value, bool) and value > 0
 
 
 def check_inputs(tasks: dict[str, Task], data: Path, encoder: Path) -> None:

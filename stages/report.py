@@ -210,7 +210,6 @@ def literature(published: Statistics, languages: pd.DataFrame, show) -> Section:
             text("Published accuracies of models trained by others (XLM-R and mBERT)."),
             text(sentences[0], "answer"),
             text("Limits. " + " ".join(limits), "small"),
-            text("Limits. " + " ".join(limits), "small"),
             *show(
                 figure, over_distances(published.correlations, target, sources[:3], "published_")
             ),

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,9 @@ KEYS = ("method", "intermediate", "target", "seed", "split")
 
 
 def score(
-    folder: Path, wanted: set[tuple[str, ...]] | None = None
+    folder: Path,
+    wanted: set[tuple[str, ...]] | None = None,
+    languages: dict[str, list[str]] | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Score every cell under `folder`, or those of (intermediate, target, seed) in `wanted`.
 
@@ -52,7 +55,8 @@ def score(
         raise UserError(
             f"no folder of cells at {folder}: run the target stage first, or name it with --cells."
         )
-    cells = sorted(folder.rglob("cell.json"))
+    # a name that begins with a dot is a folder that was never finished
+    cells = sorted(p for p in folder.rglob("cell.json") if "/." not in f"/{p.relative_to(folder)}")
     if not cells:
         raise UserError(
             f"{folder} holds no cell.json: expected <cell>/cell.json beside "
@@ -74,7 +78,7 @@ def score(
         seen[key] = path
         encoder = str(cell["encoder"])
         encoders[encoder] = encoders.get(encoder, False) or bool(cell["stand_in"])
-        rows += score_cell(path.parent, cell)
+        rows += score_cell(path.parent, cell, (languages or {}).get(str(cell["target"]), ()))
     if wanted is not None and len(seen) < len(wanted):
         there = {(key[1], key[2], key[3]) for key in seen}
         lost = sorted(" -> ".join(name[:2]) + f" seed {name[2]}" for name in wanted - there)
@@ -105,7 +109,9 @@ def read_cell(path: Path) -> dict[str, Any]:
     return cell
 
 
-def score_cell(folder: Path, cell: dict[str, Any]) -> list[dict[str, Any]]:
+def score_cell(
+    folder: Path, cell: dict[str, Any], languages: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """Return one row a language for the cell in `folder`."""
     place = folder / "predictions" / str(cell["target"])
     files = sorted(place.glob("*.parquet"))
@@ -113,6 +119,11 @@ def score_cell(folder: Path, cell: dict[str, Any]) -> list[dict[str, Any]]:
         raise UserError(
             f"{place} holds no <language>.parquet: the cell did not "
             "finish; run it again or remove the folder."
+        )
+    if lost := sorted(set(languages) - {path.stem for path in files}):
+        raise UserError(
+            f"{place} lacks {', '.join(f'{code}.parquet' for code in lost)}: the plan names "
+            f"{len(languages)} languages. Run its cell again."
         )
     rows = []
     for path in files:
@@ -181,10 +192,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("scores.csv"))
     parser.add_argument("--metrics", type=Path, help="metrics.json beside --out if left out")
     arguments = parser.parse_args()
-    wanted = None
+    wanted = languages = None
     if arguments.plan:
-        wanted = {identity(cell) for cell in json.loads(arguments.plan.read_text())["cells"]}
-    table, meta = score(arguments.cells, wanted)
+        cells = json.loads(arguments.plan.read_text())["cells"]
+        wanted = {identity(cell) for cell in cells}
+        languages = {
+            target: json.loads((arguments.plan.parent / f"{target}.json").read_text())["languages"]
+            for target in {cell["target"] for cell in cells}
+        }
+    table, meta = score(arguments.cells, wanted, languages)
     with replacing(arguments.out) as path:
         table.to_csv(path, index=False, float_format="%.6f")
     with replacing(arguments.out.with_suffix(".meta.json")) as path:

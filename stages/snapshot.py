@@ -253,7 +253,7 @@ def _write(table: pa.Table, path: Path) -> None:
 def main() -> None:
     """Read params.yaml, take the snapshot, say what to do next."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--mirror", type=Path, help="a folder in the hub's layout")
+    parser.add_argument("--mirror", help="a folder in the hub's layout")
     parser.add_argument("--tasks", nargs="+", help="data.tasks of params.yaml if left out")
     parser.add_argument("--out", type=Path, default=Path("data"))
     arguments = parser.parse_args()

@@ -40,7 +40,7 @@ def summary(rows: list[dict[str, str]]) -> str:
                 row["n"],
                 _number(row["r"]),
                 f"{_number(row['ci_low'])} to {_number(row['ci_high'])}",
-                _number(row["p_permutation"]),
+                _p(row["p_permutation"]),
                 mark,
             )
         )
@@ -54,6 +54,10 @@ def summary(rows: list[dict[str, str]]) -> str:
 
 def _number(text: str) -> str:
     return f"{float(text):+.2f}".replace("+0.", " .").replace("-0.", "-.") if text else "-"
+
+
+def _p(text: str) -> str:
+    return "-" if not text else "<.001" if float(text) < 0.001 else f"{float(text):.3f}"[1:]
 
 
 def main() -> None:

@@ -43,7 +43,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list, pd.DataFr
     some = [c for c in languages if not c.startswith("distance_") or "syntactic_knn" in c]
     settings = settings_of({"permutations": 99, "bootstrap": 50})
     for name, found in correlate(scores, languages[some], [SIZE], settings).items():
-        found.to_csv(folder / f"{name}.csv", index=False)
+        found.to_csv(
+            folder / (f"{name}.csv.gz" if name == "specifications" else f"{name}.csv"), index=False
+        )
     fixed = {"primary": settings.primary, "covariates": [SIZE]}
     (folder / "analysis.json").write_text(json.dumps(fixed))
     own = Statistics.read(folder)

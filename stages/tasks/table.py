@@ -107,5 +107,5 @@ def find(name: str) -> Task:
         return TASKS[name]
     except KeyError:
         raise UserError(
-            f"unknown task {name!r} in params.yaml; known tasks: {', '.join(sorted(TASKS))}."
+            f"unknown task {name!r}; known tasks: {', '.join(sorted(TASKS))}."
         ) from None
