@@ -30,9 +30,10 @@ from stages.params import read as read_params
 from stages.statistics.checking import REFERENCE, read_languages, read_scores
 from stages.statistics.correlation_table import Settings, correlation_tables
 from stages.statistics.influence import influence
+from stages.statistics.interaction_table import interactions
 from stages.statistics.multiverse import agreement, specifications
 from stages.statistics.outcomes import degradation
-from stages.statistics.slope_table import interactions, slopes, uncertainty
+from stages.statistics.slope_table import slopes, uncertainty
 from stages.writing import replacing
 
 COVARIATES = ["log10_pretraining_gib"]

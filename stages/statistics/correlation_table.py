@@ -15,7 +15,7 @@ from stages.statistics.identifiability import unidentifiable
 from stages.statistics.influence import leave_one_family_out, leave_one_language_out
 from stages.statistics.moments import Array, ranks
 from stages.statistics.multiplicity import comparable, holm, max_t
-from stages.statistics.partial_correlation import by_pingouin, closed_form
+from stages.statistics.partial_correlation import by_pingouin, closed_form, fisher_intervals
 from stages.statistics.permutation import (
     freedman_lane,
     observed_r,
@@ -34,6 +34,7 @@ RESULTS = ["n", "r", "ci_low", "ci_high", "p", "p_permutation", "p_adjusted"]
 COLUMNS = [*KEYS, *RESULTS, "identifiable", "note"]
 BESIDE = [
     *["primary", "r_alone", "bca_low", "bca_high", "exact", "p_holm"],
+    *["r_within_families", "within_low", "within_high"],
     *["p_within_families", "p_within_families_adjusted"],
     *["without_language_low", "without_language_low_name"],
     *["without_language_high", "without_language_high_name"],
@@ -70,9 +71,9 @@ def correlation_tables(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return partial_correlations.csv and, row for row, robustness.csv.
 
-    The second holds what stands beside each: r without covariates, the BCa interval, p by
-    permutation within families, the ranges without one language and without one family, variance
-    inflation, the distance's coverage and the detectable correlation.
+    The second holds what stands beside each: r without covariates, the BCa interval, r, interval
+    and p by permutation within families, the ranges without one language and without one family,
+    variance inflation, the distance's coverage and the detectable correlation.
     """
     distances = [str(name) for name in languages if str(name).startswith("distance_")]
     rows: list[dict[str, object]] = []
@@ -156,7 +157,7 @@ def computed_rows(
     detectable = detectable_correlation(n, k)
     inflation = [variance_inflation(pd.Series(x[:, i]), pd.DataFrame(z)) for i in range(len(names))]
     covered = [coverage(design.languages, name) for name in names]
-    p_within, z_within = within(design, rx, ry, rz, tested, settings, family)
+    inside = within(design, rx, ry, rz, tested, method, settings, family)
     without = leave_one_language_out(x, y, z, method)
     families = design.families
     others = leave_one_family_out(x, y, z, families, method) if families else {}
@@ -186,14 +187,13 @@ def computed_rows(
                     "bca_low": low[i, j],
                     "bca_high": high[i, j],
                     "exact": exact,
-                    "p_within_families": p_within[i, j],
+                    **{name: column[i, j] for name, column in inside.items()},
                     **extremes("language", design.languages.index, without[:, i, j]),
                     **extremes("family", others, np.array([r[i, j] for r in others.values()])),
                     "vif": inflation[i],
                     "coverage": covered[i],
                     "detectable_r": detectable,
                     "z": z_values[i, j],
-                    "z_within": z_within[i, j],
                 }
             )
     return rows
@@ -205,30 +205,38 @@ def within(
     y: Array,
     z: Array,
     tested: np.ndarray,
+    method: str,
     settings: Settings,
     family: Family,
-) -> tuple[Array, Array]:
-    """Return p by permutation within family blocks (p x m), and the |z| behind it."""
-    empty = np.full((x.shape[1], y.shape[1]), np.nan)
+) -> dict[str, Array]:
+    """Return what is known given family blocks, each p x m: r, its interval, p, the |z| behind p.
+
+    p is by permutation within the blocks; the interval is Fisher's with the blocks as covariates.
+    """
+    names = ["r_within_families", "within_low", "within_high", "p_within_families", "z_within"]
+    found = {name: np.full((x.shape[1], y.shape[1]), np.nan) for name in names}
     if design.families is None:
-        return empty, empty
-    names = blocks(design.families)
-    given = np.column_stack([z, indicators(names)])
+        return found
+    members = blocks(design.families)
+    given = np.column_stack([z, indicators(members)])
     freedom = len(x) - given.shape[1] - 2
     if freedom < 3 or np.linalg.matrix_rank(given - given.mean(axis=0)) < given.shape[1]:
-        return empty, empty
+        return found
     # A distance that the blocks and covariates tell has nothing left to be tested.
     left = np.array([variance_left(x[:, i], given) > 1e-9 for i in range(x.shape[1])])
     if not left.any():
-        return empty, empty
-    orders = orders_within(names, settings.permutations, settings.seed)
-    p, z_values = empty.copy(), empty.copy()
-    p[left] = p_values(x[:, left], y, given, orders, exact=False)
-    z_values[left] = comparable(observed_r(x[:, left], y, given), freedom)
+        return found
+    orders = orders_within(members, settings.permutations, settings.seed)
+    some = x[:, left]
+    r = observed_r(some, y, given)
+    low, high = fisher_intervals(r, len(x), given.shape[1], method)
+    p = p_values(some, y, given, orders, exact=False)
+    for name, column in zip(names, (r, low, high, p, comparable(r, freedom)), strict=True):
+        found[name][left] = column
     if (left & tested).any():
         maxima = largest_z(x[:, left & tested], y, given, orders, freedom)
         family.add("within", maxima)
-    return p, z_values
+    return found
 
 
 def variance_left(values: Array, given: Array) -> float:

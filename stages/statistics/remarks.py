@@ -39,3 +39,16 @@ def coverage(languages: pd.DataFrame, distance: str) -> float:
         if name in languages:
             return float(pd.to_numeric(languages[name], errors="coerce").mean())
     return float("nan")
+
+
+def left_out(
+    names: pd.Index, languages: pd.DataFrame, distance: str, covariates: list[str]
+) -> str:
+    """Say which of the languages lack the distance or a covariate, and how many these are."""
+    reasons = []
+    for what, columns in (("distance", [distance]), ("covariate", covariates)):
+        missing = languages.loc[names, columns].isna().any(axis=1)
+        if missing.any():
+            codes = " ".join(map(str, missing[missing].index))
+            reasons.append(f"without {int(missing.sum())} for want of a {what}: {codes}")
+    return "; ".join(reasons)
