@@ -31,6 +31,7 @@ from scipy.stats import t as student
 from stages.statistics import balanced
 from stages.statistics.bootstrap import bca_interval
 from stages.statistics.families import blocks, indicators, orders_within
+from stages.statistics.layout import Layout
 from stages.statistics.mixed_model import item_counts
 from stages.statistics.moments import Array, ranks
 from stages.statistics.multiplicity import comparable
@@ -227,14 +228,14 @@ def slope_with_seeds(world: World, drop: Array) -> Iterator[Checked]:
     yield "slope, languages and seeds (2 seeds)", "bias", error / SLOPE
 
 
-def layout_of(world: World, tasks: int, seeds: int, within: bool) -> balanced.Layout:
+def layout_of(world: World, tasks: int, seeds: int, within: bool) -> Layout:
     """Return the design as correlate has it: distance, size, script, and maybe family blocks."""
     x = world.x[:, 0] - world.x.mean()
     one = np.ones(len(x))
     block = world.block if within else np.zeros((len(x), 0))
     covariates = np.column_stack([world.z - world.z.mean(), world.latin - world.latin.mean()])
     shared = np.column_stack([one, x, covariates, block])
-    return balanced.Layout(shared, np.column_stack([x, one, block]), x, tasks, seeds)
+    return Layout(shared, np.column_stack([x, one, block]), x, tasks, seeds)
 
 
 def draw_tables(
@@ -298,9 +299,7 @@ def verdict(what: str, value: float) -> str:
     return "passes" if abs(value) < 0.1 else "fails"
 
 
-def simulate(
-    table: pd.DataFrame, draws: int, share: float, seed: int
-) -> Iterator[tuple[Any, ...]]:
+def simulate(table: pd.DataFrame, draws: int, share: float, seed: int) -> Iterator[tuple[Any, ...]]:
     """Yield the rows of calibration.csv."""
     for name in WORLDS:
         world = World(table, name, share, seed)

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 import pandas as pd
 
 from stages.statistics.bootstrap import bca_interval
 from stages.statistics.collinearity import variance_inflation
 from stages.statistics.designs import Design, designs
-from stages.statistics.families import blocks, indicators, orders_within
 from stages.statistics.identifiability import unidentifiable
 from stages.statistics.influence import leave_one_family_out, leave_one_language_out
-from stages.statistics.moments import Array, ranks
+from stages.statistics.moments import ranks
 from stages.statistics.multiplicity import comparable, holm, max_t
-from stages.statistics.partial_correlation import by_pingouin, closed_form, fisher_intervals
+from stages.statistics.partial_correlation import by_pingouin, closed_form
 from stages.statistics.permutation import (
     freedman_lane,
     observed_r,
-    p_values,
-    permuted,
     random_orders,
 )
 from stages.statistics.power import detectable_correlation
 from stages.statistics.remarks import coverage, extremes, notes, ties
+from stages.statistics.settings import Settings
+from stages.statistics.within_families import Family, largest_z, variance_left, within
 
 METHODS = ("pearson", "spearman")
 # Above so many rows pingouin's overhead takes minutes; its closed form is used instead.
@@ -42,28 +39,6 @@ BESIDE = [
     *["without_family_high", "without_family_high_name"],
     *["vif", "coverage", "detectable_r"],
 ]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What is fixed before any result: the primary contrast, and the size of the resampling."""
-
-    primary: dict[str, object]
-    permutations: int = 9999
-    bootstrap: int = 2000
-    seed: int = 1
-
-
-@dataclass
-class Family:
-    """The exploratory family's largest |z| under each permutation, over all designs."""
-
-    size: int
-    largest: dict[str, Array] = field(default_factory=dict)
-
-    def add(self, name: str, maxima: Array) -> None:
-        known = self.largest.get(name, np.zeros(len(maxima)))
-        self.largest[name] = np.maximum(known, maxima)
 
 
 def correlation_tables(
@@ -197,62 +172,6 @@ def computed_rows(
                 }
             )
     return rows
-
-
-def within(
-    design: Design,
-    x: Array,
-    y: Array,
-    z: Array,
-    tested: np.ndarray,
-    method: str,
-    settings: Settings,
-    family: Family,
-) -> dict[str, Array]:
-    """Return what is known given family blocks, each p x m: r, its interval, p, the |z| behind p.
-
-    p is by permutation within the blocks; the interval is Fisher's with the blocks as covariates.
-    """
-    names = ["r_within_families", "within_low", "within_high", "p_within_families", "z_within"]
-    found = {name: np.full((x.shape[1], y.shape[1]), np.nan) for name in names}
-    if design.families is None:
-        return found
-    members = blocks(design.families)
-    given = np.column_stack([z, indicators(members)])
-    freedom = len(x) - given.shape[1] - 2
-    if freedom < 3 or np.linalg.matrix_rank(given - given.mean(axis=0)) < given.shape[1]:
-        return found
-    # A distance that the blocks and covariates tell has nothing left to be tested.
-    left = np.array([variance_left(x[:, i], given) > 1e-9 for i in range(x.shape[1])])
-    if not left.any():
-        return found
-    orders = orders_within(members, settings.permutations, settings.seed)
-    some = x[:, left]
-    r = observed_r(some, y, given)
-    low, high = fisher_intervals(r, len(x), given.shape[1], method)
-    p = p_values(some, y, given, orders, exact=False)
-    for name, column in zip(names, (r, low, high, p, comparable(r, freedom)), strict=True):
-        found[name][left] = column
-    if (left & tested).any():
-        maxima = largest_z(x[:, left & tested], y, given, orders, freedom)
-        family.add("within", maxima)
-    return found
-
-
-def variance_left(values: Array, given: Array) -> float:
-    """Return the share of a distance that the given columns leave; 0 where it is constant."""
-    if np.ptp(values) <= 1e-12:
-        return 0.0
-    return 1.0 / variance_inflation(pd.Series(values), pd.DataFrame(given))
-
-
-def largest_z(x: Array, y: Array, z: Array, orders: np.ndarray, freedom: int) -> Array:
-    """Return the largest |z| over all pairs under each permutation.
-
-    One permutation serves every pair of one set of languages, so their dependence is kept.
-    """
-    maxima = [np.abs(batch).max(axis=(1, 2)) for batch in permuted(x, y, z, orders)]
-    return comparable(np.concatenate(maxima), freedom)
 
 
 def adjust(table: pd.DataFrame, family: Family) -> None:

@@ -21,6 +21,7 @@ import pandas as pd
 
 from stages.statistics import balanced, reml
 from stages.statistics.families import indicators
+from stages.statistics.layout import Layout
 from stages.statistics.moments import Array
 from stages.statistics.slope import Slope, summarise, without_interval
 
@@ -86,7 +87,7 @@ def each_task(
     """
     baseline = cells[cells["trained"] == 0]
     found: dict[str, Interaction] = {}
-    batch: dict[str, tuple[balanced.Layout, Array]] = {}
+    batch: dict[str, tuple[Layout, Array]] = {}
     for task, own in cells[cells["trained"] == 1].groupby("source", sort=False):
         pair = pd.concat([baseline, own])
         arranged = arrange(pair)
@@ -109,7 +110,7 @@ def each_task(
     return found
 
 
-def item_counts(layout: balanced.Layout, wrong: Array, n: Array) -> balanced.Fits:
+def item_counts(layout: Layout, wrong: Array, n: Array) -> balanced.Fits:
     """Fit B tables of wrong answers among n items, each B x languages x runs, on log odds."""
     rate = (wrong + 0.5) / (n + 1)
     response = np.log(rate / (1 - rate))
@@ -137,7 +138,7 @@ def arrange(cells: pd.DataFrame) -> pd.DataFrame | None:
 
 def layout_of(
     arranged: pd.DataFrame, distance: str, covariates: list[str], block: str | None
-) -> balanced.Layout:
+) -> Layout:
     """Return the balanced design of arranged cells; covariates and distance are centred."""
     runs = arranged[["source", "seed"]].drop_duplicates()
     languages = arranged.iloc[:: len(runs)]
@@ -154,15 +155,15 @@ def layout_of(
         if np.linalg.matrix_rank(columns) < columns.shape[1]:
             raise ValueError("the fixed effects are collinear")
     tasks = arranged.loc[arranged["trained"] == 1, "source"].nunique()
-    return balanced.Layout(shared, changed, x, tasks, len(runs) // (tasks + 1))
+    return Layout(shared, changed, x, tasks, len(runs) // (tasks + 1))
 
 
-def values(arranged: pd.DataFrame, name: str, layout: balanced.Layout) -> Array:
+def values(arranged: pd.DataFrame, name: str, layout: Layout) -> Array:
     """Return a column of arranged cells as languages x runs."""
     return arranged[name].to_numpy(float).reshape(len(layout.slope), -1)
 
 
-def contrast(layout: balanced.Layout, y: Array) -> Interaction:
+def contrast(layout: Layout, y: Array) -> Interaction:
     """Return the change of slope by least squares, where one run each tells no more."""
     paired = y[:, layout.seeds :].mean(axis=1) - y[:, : layout.seeds].mean(axis=1)
     effects = np.linalg.lstsq(layout.changed, paired, rcond=None)[0]

@@ -41,9 +41,7 @@ def coverage(languages: pd.DataFrame, distance: str) -> float:
     return float("nan")
 
 
-def left_out(
-    names: pd.Index, languages: pd.DataFrame, distance: str, covariates: list[str]
-) -> str:
+def left_out(names: pd.Index, languages: pd.DataFrame, distance: str, covariates: list[str]) -> str:
     """Say which of the languages lack the distance or a covariate, and how many these are."""
     reasons = []
     for what, columns in (("distance", [distance]), ("covariate", covariates)):
