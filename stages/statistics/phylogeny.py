@@ -23,9 +23,9 @@ from stages.statistics.families import blocks, indicators
 from stages.statistics.moments import Array
 from stages.statistics.slope import Slope, by_quantile, slopes
 
-GRID = np.linspace(0.0, 0.98, 50)
+GRID = np.linspace(0.0, 0.98, 29)
 # Where the null distribution is simulated, and on how many tables.
-STOPS = np.linspace(0.0, 0.98, 8)
+STOPS = np.linspace(0.0, 0.98, 6)
 TABLES = 4000
 
 
