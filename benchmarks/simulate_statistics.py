@@ -30,14 +30,14 @@ from scipy.stats import t as student
 
 from stages.statistics import balanced
 from stages.statistics.bootstrap import bca_interval
-from stages.statistics.families import blocks, indicators, orders_within
+from stages.statistics.families import comparison, kinship, orders_within, same_family
 from stages.statistics.layout import Layout
 from stages.statistics.mixed_model import item_counts
 from stages.statistics.moments import Array, ranks
 from stages.statistics.multiplicity import comparable
 from stages.statistics.partial_correlation import fisher_intervals
 from stages.statistics.permutation import observed_r, p_values, permuted, random_orders
-from stages.statistics.phylogeny import kinship, related_models, same_family
+from stages.statistics.phylogeny import related_models
 from stages.statistics.slope import PER, slopes
 from stages.statistics.uncertainty import together
 from stages.writing import replacing
@@ -66,8 +66,10 @@ class World:
         self.z = self.table[[SIZE]].to_numpy(float)
         self.latin = (self.table["script"] == "Latin").to_numpy(float)[:, None]
         self.families = [str(f) for f in self.table["family"]]
-        self.block = indicators(blocks(self.families))
-        self.within = np.column_stack([self.z, self.block])
+        held = comparison(self.table)
+        assert held is not None
+        self.held = held
+        self.within = np.column_stack([self.z, held.block])
         n = len(self.x)
         related = {
             "independent": np.eye(n),
@@ -88,7 +90,7 @@ def single_source(world: World, draws: int) -> Iterator[Checked]:
     x, z, n = world.x, world.z, len(world.x)
     y = world.effects(draws).T
     orders = random_orders(n, PERMUTATIONS, 1)
-    inside = orders_within(blocks(world.families), PERMUTATIONS, 1)
+    inside = orders_within(world.held.names, PERMUTATIONS, 1)
     for method in ("pearson", "spearman"):
         a, b, c = (ranks(x), ranks(y), ranks(z)) if method == "spearman" else (x, y, z)
         r = observed_r(a, b, c)
@@ -103,10 +105,10 @@ def single_source(world: World, draws: int) -> Iterator[Checked]:
             for at in range(0, draws, CHUNK)
         ]
         yield f"BCa interval ({method})", "coverage", np.concatenate([nil(*e) for e in ends])
-        given = np.column_stack([c, world.block])
-        p = p_values(a, b, given, inside, exact=False)[0]
+        given, weight = np.column_stack([c, world.held.block]), world.held.weight
+        p = p_values(a, b, given, inside, False, weight)[0]
         yield f"p_within_families ({method})", "false positives", p <= 0.05
-        ends = fisher_intervals(observed_r(a, b, given), n, given.shape[1], method)
+        ends = fisher_intervals(observed_r(a, b, given, weight), n, given.shape[1], method)
         yield f"interval of r within families ({method})", "coverage", nil(*ends)
 
 
@@ -120,8 +122,11 @@ def kinship_models(world: World, draws: int) -> Iterator[Checked]:
     x, z = world.x[:, 0], world.z
     y = world.effects(draws).T + SLOPE / PER * world.x
     found: dict[str, tuple[Array, Array]] = {}
-    for name, given in (("languages independent", z), ("within families", world.within)):
-        one = slopes(y, x, given)
+    for name, given, weight in (
+        ("languages independent", z, None),
+        ("within families", world.within, world.held.weight),
+    ):
+        one = slopes(y, x, given, weight)
         assert one is not None
         found[name] = (one.estimate, one.se * student.ppf(0.975, one.freedom))
     for name, model in related_models(x, z, world.table).items():
@@ -141,17 +146,18 @@ def whole_family(world: World, table: pd.DataFrame, draws: int) -> Iterator[Chec
     x, n = table.loc[LANGUAGES, complete].to_numpy(float), len(world.x)
     y = world.effects(draws).T
     cases = {
-        "p_adjusted (max-T)": (world.z, random_orders(n, PERMUTATIONS, 1)),
+        "p_adjusted (max-T)": (world.z, random_orders(n, PERMUTATIONS, 1), None),
         "p_within_families_adjusted (max-T)": (
             world.within,
-            orders_within(blocks(world.families), PERMUTATIONS, 1),
+            orders_within(world.held.names, PERMUTATIONS, 1),
+            world.held.weight,
         ),
     }
-    for name, (given, orders) in cases.items():
+    for name, (given, orders, weight) in cases.items():
         freedom = n - given.shape[1] - 2
-        observed = comparable(observed_r(x, y, given), freedom).max(axis=0)
+        observed = comparable(observed_r(x, y, given, weight), freedom).max(axis=0)
         reached = np.zeros(draws)
-        for batch in permuted(x, y, given, orders):
+        for batch in permuted(x, y, given, orders, weight):
             largest = comparable(np.abs(batch).max(axis=1), freedom)
             reached += (largest >= observed - 1e-9).sum(axis=0)
         yield name, "false positives", (reached + 1) / (len(orders) + 1) <= 0.05
@@ -197,8 +203,11 @@ def fitted_changes(
     """Return estimate and half of the interval of each model, per unit of distance."""
     paired = drop[:, :, seeds:].mean(axis=2) - drop[:, :, :seeds].mean(axis=2)
     found = {}
-    for name, given in (("", world.z), (", within families", world.within)):
-        one = slopes(paired.T, world.x[:, 0], given)
+    for name, given, weight in (
+        ("", world.z, None),
+        (", within families", world.within, world.held.weight),
+    ):
+        one = slopes(paired.T, world.x[:, 0], given, weight)
         assert one is not None
         half = one.se * student.ppf(0.975, one.freedom)
         found[f"paired change{name}"] = (one.estimate, half)
@@ -216,8 +225,9 @@ def joined(fits: list[balanced.Fits]) -> tuple[Array, Array]:
 
 def slope_with_seeds(world: World, drop: Array) -> Iterator[Checked]:
     """Yield coverage and bias of the slope without training, languages and seeds together."""
-    found = slopes(drop.mean(axis=2).T, world.x[:, 0], world.within)
-    by_seed = [slopes(drop[:, :, s].T, world.x[:, 0], world.within) for s in range(drop.shape[2])]
+    design = (world.x[:, 0], world.within, world.held.weight)
+    found = slopes(drop.mean(axis=2).T, *design)
+    by_seed = [slopes(drop[:, :, s].T, *design) for s in range(drop.shape[2])]
     assert found is not None
     each = np.array([one.estimate for one in by_seed if one is not None]) * PER
     halves = [
@@ -232,10 +242,11 @@ def layout_of(world: World, tasks: int, seeds: int, within: bool) -> Layout:
     """Return the design as correlate has it: distance, size, script, and maybe family blocks."""
     x = world.x[:, 0] - world.x.mean()
     one = np.ones(len(x))
-    block = world.block if within else np.zeros((len(x), 0))
+    block = world.held.block if within else np.zeros((len(x), 0))
+    kin = world.held.covariance if within else np.eye(len(x))
     covariates = np.column_stack([world.z - world.z.mean(), world.latin - world.latin.mean()])
     shared = np.column_stack([one, x, covariates, block])
-    return Layout(shared, np.column_stack([x, one, block]), x, tasks, seeds)
+    return Layout(shared, np.column_stack([x, one, block]), x, tasks, seeds, kin)
 
 
 def draw_tables(

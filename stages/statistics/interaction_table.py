@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from stages.statistics.families import blocks
+from stages.statistics.families import Comparison, comparison
 from stages.statistics.identifiability import unidentifiable
 from stages.statistics.mixed_model import Interaction, binomial, each_task, gaussian
 from stages.statistics.multiplicity import holm
@@ -18,7 +18,7 @@ from stages.statistics.reml import LARGEST
 from stages.statistics.slope_change import ALL, changes, paired_slopes
 from stages.statistics.slope_table import complete
 
-Fitting = Callable[[pd.DataFrame, str, list[str], str | None], Interaction]
+Fitting = Callable[[pd.DataFrame, str, list[str], Comparison | None], Interaction]
 # Random effects of language and training want more languages than these.
 FEWEST = 8
 
@@ -48,9 +48,8 @@ def interactions(
         shared = {"target": target, "n": len(used), "identifiable": reason is None}
         shared["note"] = notes(reason, lost)
         x, z = used[distance].to_numpy(float), used[covariates].to_numpy(float)
-        families = [str(f) for f in used["family"]] if "family" in used else None
         if len(used) > len(covariates) + 3:
-            found = paired_slopes(used[list(paired)], x, z, families, permutations, seed)
+            found = paired_slopes(used[list(paired)], x, z, comparison(used), permutations, seed)
             for task, row in zip(paired, found, strict=False):
                 name = ALL if task == ALL else source_name(str(method), str(task))
                 rows.append({**shared, "intermediate": name, "model": "paired change"} | row)
@@ -92,18 +91,16 @@ def mixed_rows(
         return []
     covariates = mixed_covariates(used, covariates)
     cells, dropped = cells_of(scores, used, method, target, [distance, *covariates])
-    block = None
-    if "family" in used:
-        names = blocks([str(name) for name in used["family"]])
-        cells["block"] = cells["language"].map(dict(zip(used.index, names, strict=True)))
-        block = "block" if len(set(names)) > 1 else None
+    held = comparison(used.loc[sorted(cells["language"].unique())])
+    if held is not None and not held.block.shape[1]:
+        held = None
     note = notes(None, str(shared["note"]), dropped)
     fits: list[tuple[str, Fitting]] = [("points", gaussian)]
     if cells["n"].notna().all() and (cells["n"] >= 1).all():
         fits.append(("log odds of error, from item counts", binomial))
     rows: list[dict[str, object]] = []
     for unit, fitting in fits:
-        for within in (block, None) if block else (None,):
+        for within in (held, None) if held else (None,):
             name = model_name(unit, within)
             row = {**shared, "intermediate": ALL, "model": name}
             try:
@@ -115,15 +112,15 @@ def mixed_rows(
             rows.append({**row, **vars(found.slope), "note": said})
     tasks = [name for name in cells["source"].unique() if name != BASELINE]
     if len(tasks) > 1:
-        for task, found in each_task(cells, distance, covariates, block).items():
+        for task, found in each_task(cells, distance, covariates, held).items():
             row = {**shared, "intermediate": source_name(method, task)}
             row["note"] = notes(None, note, found.note)
-            rows.append({**row, "model": model_name("points", block), **vars(found.slope)})
+            rows.append({**row, "model": model_name("points", held), **vars(found.slope)})
     return rows
 
 
-def model_name(unit: str, block: str | None) -> str:
-    return f"mixed model{', within families' if block else ''}: {unit}"
+def model_name(unit: str, held: Comparison | None) -> str:
+    return f"mixed model{', within families' if held else ''}: {unit}"
 
 
 def cells_of(

@@ -17,6 +17,7 @@ class Layout:
     shared : L x p, fixed effects whatever the training (1, distance, covariates)
     changed : L x q, their change by training; the first is distance: the interaction
     slope : L, the distance along which runs differ in slope, centred
+    kin : L x L, the covariance of what is a language's own, 1 on the diagonal
     Runs are ordered by task, the baseline's seeds first.
     """
 
@@ -25,6 +26,7 @@ class Layout:
     slope: Array
     tasks: int
     seeds: int
+    kin: Array
 
     @property
     def names(self) -> list[str]:
@@ -76,18 +78,18 @@ class Layout:
         nothing = np.zeros((size, size))
         root = np.sqrt(k)
         means = {
-            "language": (np.array([[s, s * root], [s * root, k * s]]), unit),
-            "language untrained": (np.diag([s, 0.0]), unit),
-            "language trained": (np.diag([0.0, k * s]), unit),
+            "language": (np.array([[s, s * root], [s * root, k * s]]), self.kin),
+            "language untrained": (np.diag([s, 0.0]), self.kin),
+            "language trained": (np.diag([0.0, k * s]), self.kin),
             "run": (np.eye(2), ones),
             "run x distance": (np.eye(2), tilt),
-            "language x task": (s * np.eye(2), unit),
+            "language x task": (s * np.eye(2), self.kin),
             "task": (np.diag([0.0, s]), ones),
             "task x distance": (np.diag([0.0, s]), tilt),
             "residual": (np.eye(2), unit),
         }
         seeds = {"run": ones, "run x distance": tilt, "residual": unit}
-        tasks = {**seeds, "language x task": s * unit, "task": s * ones}
+        tasks = {**seeds, "language x task": s * self.kin, "task": s * ones}
         tasks["task x distance"] = s * tilt
         return (
             np.array([np.kron(*means[name]) for name in self.names]),

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from stages.statistics import balanced, reml
-from stages.statistics.families import indicators
+from stages.statistics.families import Comparison
 from stages.statistics.layout import Layout
 from stages.statistics.moments import Array
 from stages.statistics.slope import Slope, summarise, without_interval
@@ -40,25 +40,26 @@ class Interaction:
 
 
 def gaussian(
-    cells: pd.DataFrame, distance: str, covariates: list[str], block: str | None = None
+    cells: pd.DataFrame, distance: str, covariates: list[str], held: Comparison | None = None
 ) -> Interaction:
     """Return the change of slope, in points of drop per 0.1 of distance (negative is flatter).
 
     cells : one row a language, source and seed; language, source, seed, trained, drop, `distance`,
-        covariates, and the column `block` where families are to have effects of their own
+        covariates
+    held : of the languages in alphabetical order, where families are to have effects of their own
     Raises ValueError where the fixed effects are collinear, or an unbalanced table is too large.
     """
     arranged = arrange(cells)
     if arranged is None:
-        fixed, groups, names = design_of(cells, distance, covariates, block)
+        fixed, groups, names = design_of(cells, distance, covariates, held)
         return of_dense(reml.fit(cells["drop"].to_numpy(float), fixed, groups), names)
-    layout = layout_of(arranged, distance, covariates, block)
+    layout = layout_of(arranged, distance, covariates, held)
     y = values(arranged, "drop", layout)[None]
     return of_balanced(balanced.fit(layout, y)) if layout.told else contrast(layout, y[0])
 
 
 def binomial(
-    cells: pd.DataFrame, distance: str, covariates: list[str], block: str | None = None
+    cells: pd.DataFrame, distance: str, covariates: list[str], held: Comparison | None = None
 ) -> Interaction:
     """Return the change of slope in log odds of error per 0.1 of distance, from item counts.
 
@@ -68,8 +69,8 @@ def binomial(
     """
     arranged = arrange(cells)
     if arranged is None:
-        return dense_binomial(cells, distance, covariates, block)
-    layout = layout_of(arranged, distance, covariates, block)
+        return dense_binomial(cells, distance, covariates, held)
+    layout = layout_of(arranged, distance, covariates, held)
     n = values(arranged, "n", layout)[None]
     wrong = n * (1 - values(arranged, "value", layout)[None] / 100)
     if not layout.told:
@@ -79,7 +80,7 @@ def binomial(
 
 
 def each_task(
-    cells: pd.DataFrame, distance: str, covariates: list[str], block: str | None = None
+    cells: pd.DataFrame, distance: str, covariates: list[str], held: Comparison | None = None
 ) -> dict[str, Interaction]:
     """Return the change of slope by each intermediate task alone, in points, by task.
 
@@ -93,9 +94,9 @@ def each_task(
         arranged = arrange(pair)
         try:
             if arranged is None:
-                found[str(task)] = gaussian(pair, distance, covariates, block)
+                found[str(task)] = gaussian(pair, distance, covariates, held)
                 continue
-            layout = layout_of(arranged, distance, covariates, block)
+            layout = layout_of(arranged, distance, covariates, held)
         except ValueError:
             continue
         y = values(arranged, "drop", layout)
@@ -137,7 +138,7 @@ def arrange(cells: pd.DataFrame) -> pd.DataFrame | None:
 
 
 def layout_of(
-    arranged: pd.DataFrame, distance: str, covariates: list[str], block: str | None
+    arranged: pd.DataFrame, distance: str, covariates: list[str], held: Comparison | None
 ) -> Layout:
     """Return the balanced design of arranged cells; covariates and distance are centred."""
     runs = arranged[["source", "seed"]].drop_duplicates()
@@ -146,16 +147,15 @@ def layout_of(
     x = x - x.mean()
     z = languages[covariates].to_numpy(float)
     one = np.ones(len(x))
-    member = np.zeros((len(x), 0))
-    if block is not None:
-        member = indicators([str(name) for name in languages[block]])
+    member = np.zeros((len(x), 0)) if held is None else held.block
     shared = np.column_stack([one, x, z - z.mean(axis=0), member])
     changed = np.column_stack([x, one, member])
     for columns in (shared, changed):
         if np.linalg.matrix_rank(columns) < columns.shape[1]:
             raise ValueError("the fixed effects are collinear")
     tasks = arranged.loc[arranged["trained"] == 1, "source"].nunique()
-    return Layout(shared, changed, x, tasks, len(runs) // (tasks + 1))
+    kin = np.eye(len(x)) if held is None else held.covariance
+    return Layout(shared, changed, x, tasks, len(runs) // (tasks + 1), kin)
 
 
 def values(arranged: pd.DataFrame, name: str, layout: Layout) -> Array:
@@ -184,7 +184,7 @@ def of_dense(found: reml.Fit, names: list[str]) -> Interaction:
 
 
 def design_of(
-    cells: pd.DataFrame, distance: str, covariates: list[str], block: str | None
+    cells: pd.DataFrame, distance: str, covariates: list[str], held: Comparison | None
 ) -> tuple[Array, list[Array], list[str]]:
     """Return fixed effects (the interaction first), random effects, and the latter's names."""
     x = cells[distance].to_numpy(float)
@@ -192,10 +192,12 @@ def design_of(
     trained = cells["trained"].to_numpy(float)
     z = cells[covariates].to_numpy(float)
     fixed = np.column_stack([x * trained, np.ones(len(x)), trained, x, z - z.mean(axis=0)])
-    if block is not None:
-        member = indicators([str(name) for name in cells[block]])
-        fixed = np.column_stack([fixed, member, member * trained[:, None]])
     language = levels(cells["language"])
+    if held is not None:
+        member = language @ held.block
+        fixed = np.column_stack([fixed, member, member * trained[:, None]])
+        # The product with itself is the relatives' covariance, cell by cell.
+        language = language @ np.linalg.cholesky(held.covariance)
     run = levels(cells["source"].astype(str) + "/" + cells["seed"].astype(str))
     groups = {
         "language": language,
@@ -208,9 +210,8 @@ def design_of(
     if tasks > 1 or repeated:
         groups["run x distance"] = run * x[:, None]
     if tasks > 1 and repeated:
-        groups["language x task"] = levels(
-            cells["language"].astype(str) + "/" + cells["source"].astype(str)
-        )
+        each = levels(cells["source"])
+        groups["language x task"] = np.hstack([language * task[:, None] for task in each.T])
     if tasks > 2 and repeated:
         source = levels(cells["source"]) * trained[:, None]
         groups |= {"task": source, "task x distance": source * x[:, None]}
@@ -223,10 +224,10 @@ def levels(names: pd.Series) -> Array:
 
 
 def dense_binomial(
-    cells: pd.DataFrame, distance: str, covariates: list[str], block: str | None
+    cells: pd.DataFrame, distance: str, covariates: list[str], held: Comparison | None
 ) -> Interaction:
     """Return the same for a table that does not balance."""
-    fixed, groups, names = design_of(cells, distance, covariates, block)
+    fixed, groups, names = design_of(cells, distance, covariates, held)
     n = cells["n"].to_numpy(float)
     wrong = n * (1 - cells["value"].to_numpy(float) / 100)
     rate = (wrong + 0.5) / (n + 1)

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.special import stdtr
 
 from stages.statistics.designs import by_pattern
-from stages.statistics.families import blocks, indicators
+from stages.statistics.families import comparison
 from stages.statistics.moments import Array, ranks, residuals
 from stages.statistics.outcomes import OUTCOMES
 
@@ -61,22 +61,21 @@ def correlate_all(
     if n <= len(names) + 4 or not values.shape[1]:
         return []
     distances = [name for name in distances if used[name].nunique() > 2]
-    kinds: dict[str, Array] = {INDEPENDENT: np.zeros((n, 0))}
-    if "family" in used:
-        member = indicators(blocks([str(name) for name in used["family"]]))
-        if member.shape[1]:
-            kinds[WITHIN] = member
+    kinds: dict[str, tuple[Array, Array | None]] = {INDEPENDENT: (np.zeros((n, 0)), None)}
+    held = comparison(used)
+    if held is not None and held.block.shape[1]:
+        kinds[WITHIN] = (held.block, held.weight)
     x, y = used[distances].to_numpy(float), values.to_numpy(float)
     z = used[names].to_numpy(float).reshape(n, len(names))
     frames = []
     for method in ("pearson", "spearman"):
         a, b, c = (ranks(x), ranks(y), ranks(z)) if method == "spearman" else (x, y, z)
-        for kind, member in kinds.items():
+        for kind, (member, weight) in kinds.items():
             given = np.column_stack([c, member])
             freedom = n - given.shape[1] - 2
             if freedom < 3 or not distances:
                 continue
-            e_x, e_y = residuals(a, given), residuals(b, given)
+            e_x, e_y = residuals(a, given, weight), residuals(b, given, weight)
             size_x, size_y = np.linalg.norm(e_x, axis=0), np.linalg.norm(e_y, axis=0)
             size_x[size_x < 1e-9 * np.maximum(1.0, np.linalg.norm(a, axis=0))] = np.nan
             size_y[size_y == 0] = np.nan
@@ -147,7 +146,7 @@ def agreement(curve: pd.DataFrame) -> pd.DataFrame:
     both["passes_within"] = both["passes"].astype(float).where(both["kinship"] == WITHIN)
     both["passes_independent"] = both["passes"].astype(float).where(both["kinship"] != WITHIN)
     found = both.groupby(keys, sort=False)
-    ends = found["r"].quantile([0.05, 0.95]).unstack()
+    ends = found["r"].quantile(np.array([0.05, 0.95])).unstack()
     return pd.DataFrame(
         {
             "specifications": found.size(),

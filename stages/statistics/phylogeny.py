@@ -1,10 +1,10 @@
 """The slope when related languages are not independent observations.
 
-Five models of one slope: languages independent; family blocks as fixed effects (an Indo-European
-dummy where that is the one family with three members or more); a random effect of family; a
-covariance from the language tree, where two languages share as much as their classification does
-(phylogenetic generalised least squares with Pagel's lambda, by REML); and that covariance beside
-the family blocks.
+Five models of one slope: languages independent; within families, that is family blocks as fixed
+effects (an Indo-European dummy where that is the one family with three members or more) and a
+fixed weight of relatives (`families`); a random effect of family; a covariance from the language
+tree, where two languages share as much as their classification does (phylogenetic generalised
+least squares with Pagel's lambda, by REML); and that covariance beside the family blocks.
 
 With 14 languages lambda is hardly known, and Student's t ignores that: it finds a slope where
 there is none in 6 to 11 of 100 tables. So intervals and p-values of the models with lambda come
@@ -19,7 +19,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from stages.statistics.families import blocks, indicators
+from stages.statistics.families import comparison, kinship, same_family
 from stages.statistics.moments import Array
 from stages.statistics.slope import Slope, by_quantile, slopes
 
@@ -27,22 +27,6 @@ GRID = np.linspace(0.0, 0.98, 29)
 # Where the null distribution is simulated, and on how many tables.
 STOPS = np.linspace(0.0, 0.98, 6)
 TABLES = 4000
-
-
-def kinship(classifications: list[str]) -> Array:
-    """Return the covariance (n x n) that a language tree implies, 1 on the diagonal.
-
-    classifications : nodes from the root to the language, separated by " > "; two languages share
-        the geometric mean of the shares of their paths that are common (the cosine of ancestries)
-    """
-    paths = [set(text.split(" > ")) if text else {str(i)} for i, text in enumerate(classifications)]
-    common = [[len(a & b) / np.sqrt(len(a) * len(b)) for b in paths] for a in paths]
-    return np.array(common, dtype=float)
-
-
-def same_family(families: list[str]) -> Array:
-    """Return 1 where two languages are of one family, else 0 (n x n)."""
-    return np.array([[float(a == b) for b in families] for a in families])
 
 
 class Related:
@@ -125,8 +109,9 @@ def related_models(x: Array, z: Array, languages: pd.DataFrame) -> dict[str, Rel
     if "classification" in languages and languages["classification"].notna().all():
         tree = kinship([str(path) for path in languages["classification"]])
         found["language tree"] = Related(x, z, tree)
-        given = np.column_stack([z, indicators(blocks(families))])
-        if given.shape[1] > z.shape[1]:
+        held = comparison(languages)
+        if held is not None and held.block.shape[1]:
+            given = np.column_stack([z, held.block])
             found["language tree within families"] = Related(x, given, tree)
     return {name: model for name, model in found.items() if model.sound}
 
@@ -144,11 +129,11 @@ def models(
     found = slopes(y, x, z)
     if found is not None:
         rows.append(("languages independent", [found.one(j) for j in range(m)], unknown))
-    if "family" not in languages:
+    held = comparison(languages)
+    if held is None:
         return rows
-    names = blocks([str(name) for name in languages["family"]])
-    if len(set(names)) > 1:
-        inside = slopes(y, x, np.column_stack([z, indicators(names)]))
+    if held.block.shape[1]:
+        inside = slopes(y, x, np.column_stack([z, held.block]), held.weight)
         if inside is not None:
             rows.append(("within families", [inside.one(j) for j in range(m)], unknown))
     for name, model in related_models(x, z, languages).items():

@@ -41,9 +41,10 @@ class Slopes:
         return summarise(float(self.estimate[position]), float(self.se[position]), self.freedom)
 
 
-def slopes(y: Array, x: Array, z: Array) -> Slopes | None:
+def slopes(y: Array, x: Array, z: Array, weight: Array | None = None) -> Slopes | None:
     """Return the slopes of every y (n x m) on x (n) given z (n x k).
 
+    weight : n x n, the inverse root of the covariance of related observations (`Comparison`)
     None with no degrees of freedom left, or where the covariates tell x.
     """
     n, k = len(x), z.shape[1]
@@ -53,6 +54,8 @@ def slopes(y: Array, x: Array, z: Array) -> Slopes | None:
     design = np.column_stack([x, np.ones(n), z])
     if np.linalg.matrix_rank(design) < design.shape[1]:
         return None
+    if weight is not None:
+        design, y = weight @ design, weight @ y
     inverse = np.linalg.inv(design.T @ design)
     fit = inverse @ (design.T @ y)
     variance = ((y - design @ fit) ** 2).sum(axis=0) / freedom

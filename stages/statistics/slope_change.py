@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from stages.statistics.families import blocks, indicators, orders_within
+from stages.statistics.families import Comparison, orders_within
 from stages.statistics.moments import Array
 from stages.statistics.outcomes import BASELINE
 from stages.statistics.permutation import p_values
@@ -40,7 +40,7 @@ def paired_slopes(
     paired: pd.DataFrame,
     x: Array,
     z: Array,
-    families: list[str] | None,
+    held: Comparison | None,
     permutations: int,
     seed: int,
 ) -> list[dict[str, object]]:
@@ -53,7 +53,7 @@ def paired_slopes(
     if found is None:
         return []
     rows: list[dict[str, object]] = [dict(vars(found.one(j))) for j in range(y.shape[1])]
-    inside = within_families(y, x, z, families, permutations, seed) if families else None
+    inside = within_families(y, x, z, held, permutations, seed)
     for j, row in enumerate(rows):
         row["p_within_families"] = float("nan")
         if inside is not None:
@@ -65,17 +65,18 @@ def paired_slopes(
 
 
 def within_families(
-    y: Array, x: Array, z: Array, families: list[str], permutations: int, seed: int
+    y: Array, x: Array, z: Array, held: Comparison | None, permutations: int, seed: int
 ) -> tuple[Slopes, Array] | None:
     """Return the slopes of y (n x m) given family blocks, and p by permutation within them.
 
     Freedman-Lane: exact up to the covariates' fit where families shift their languages by effects
     of their own. None where the blocks leave nothing to compare.
     """
-    names = blocks(families)
-    given = np.column_stack([z, indicators(names)])
-    found = slopes(y, x, given)
+    if held is None:
+        return None
+    given = np.column_stack([z, held.block])
+    found = slopes(y, x, given, held.weight)
     if found is None or found.freedom < 2:
         return None
-    orders = orders_within(names, permutations, seed)
-    return found, p_values(x[:, None], y, given, orders, exact=False)[0]
+    orders = orders_within(held.names, permutations, seed)
+    return found, p_values(x[:, None], y, given, orders, False, held.weight)[0]

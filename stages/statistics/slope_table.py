@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from stages.statistics.families import blocks, indicators
+from stages.statistics.families import Comparison, comparison
 from stages.statistics.identifiability import unidentifiable
+from stages.statistics.moments import Array
 from stages.statistics.outcomes import source_name
 from stages.statistics.phylogeny import models
 from stages.statistics.remarks import left_out, notes
@@ -36,8 +37,7 @@ def slopes(
             rows += [{"source": name, **shared, "identifiable": False} for name in names]
             continue
         y = used[names].to_numpy(float)
-        families = [str(f) for f in used["family"]] if "family" in used else None
-        inside = within_families(y, x, z, families, permutations, seed) if families else None
+        inside = within_families(y, x, z, comparison(used), permutations, seed)
         for model, found, shares in models(y, x, z, used):
             permuted = inside[1] if inside and model == "within families" else [np.nan] * len(names)
             for j, name in enumerate(names):
@@ -85,24 +85,25 @@ def uncertainty(
         if len(used) <= len(covariates) + 3 or used[distance].nunique() < 2:
             continue
         x, z = used[distance].to_numpy(float), used[covariates].to_numpy(float)
-        given = given_families(x, z, used)
+        held = told(x, z, comparison(used))
+        given = z if held is None else np.column_stack([z, held.block])
         chosen = cells[cells["language"].isin(used.index)].copy()
         chosen["language"] = pd.Categorical(chosen["language"], categories=list(used.index))
-        found = sources_of_uncertainty(chosen, x, given, seed=seed)
-        model = "within families" if given.shape[1] > z.shape[1] else "languages independent"
+        weight = None if held is None else held.weight
+        found = sources_of_uncertainty(chosen, x, given, weight, seed=seed)
+        model = "languages independent" if held is None else "within families"
         source = source_name(str(method), str(task))
         rows.append({"source": source, "target": target, "model": model} | found)
     return pd.DataFrame(rows)
 
 
-def given_families(x: np.ndarray, z: np.ndarray, used: pd.DataFrame) -> np.ndarray:
-    """Return the covariates with family blocks beside them, where a slope is left then."""
-    if "family" not in used:
-        return z
-    given = np.column_stack([z, indicators(blocks([str(f) for f in used["family"]]))])
-    design = np.column_stack([x, np.ones(len(x)), given])
+def told(x: Array, z: Array, held: Comparison | None) -> Comparison | None:
+    """Return the comparison if it leaves a slope and something to tell its error by, else None."""
+    if held is None or not held.block.shape[1]:
+        return None
+    design = np.column_stack([x, np.ones(len(x)), z, held.block])
     sound = len(x) > design.shape[1] + 1 and np.linalg.matrix_rank(design) == design.shape[1]
-    return given if sound else z
+    return held if sound else None
 
 
 def complete(

@@ -9,14 +9,21 @@ from stages.statistics.moments import Array
 from stages.statistics.slope import PER, slopes
 
 
-def slope_weights(x: Array, z: Array) -> Array:
+def slope_weights(x: Array, z: Array, weight: Array | None = None) -> Array:
     """Return w (n) such that the slope of any y on x given z is w @ y, per 0.1 of x."""
     design = np.column_stack([x, np.ones(len(x)), z])
-    return np.asarray(np.linalg.pinv(design)[0] * PER)
+    if weight is None:
+        return np.asarray(np.linalg.pinv(design)[0] * PER)
+    return np.asarray(np.linalg.pinv(weight @ design)[0] @ weight * PER)
 
 
 def sources_of_uncertainty(
-    cells: pd.DataFrame, x: Array, z: Array, draws: int = 2000, seed: int = 1
+    cells: pd.DataFrame,
+    x: Array,
+    z: Array,
+    weight: Array | None = None,
+    draws: int = 2000,
+    seed: int = 1,
 ) -> dict[str, float]:
     """Return the slope of the drop, and what languages, items and seeds add to its uncertainty.
 
@@ -32,7 +39,7 @@ def sources_of_uncertainty(
     """
     values = cells.pivot(index="seed", columns="language", values="value").to_numpy(float)
     counts = cells.pivot(index="seed", columns="language", values="n").to_numpy(float)
-    weights = slope_weights(x, z)
+    weights = slope_weights(x, z, weight)
     by_seed = -(values @ weights)
     found = {
         "slope": float(by_seed.mean()),
@@ -41,7 +48,7 @@ def sources_of_uncertainty(
         "slope_highest_seed": float(by_seed.max()),
     }
     found |= dict.fromkeys(["se_languages", "se_items", "se_seeds", "ci_low", "ci_high"], np.nan)
-    fitted = slopes(-values.mean(axis=0)[:, None], x, z)
+    fitted = slopes(-values.mean(axis=0)[:, None], x, z, weight)
     if fitted is not None:
         found["se_languages"] = float(fitted.se[0]) * PER
         if len(by_seed) > 1:

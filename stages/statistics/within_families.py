@@ -9,7 +9,7 @@ import pandas as pd
 
 from stages.statistics.collinearity import variance_inflation
 from stages.statistics.designs import Design
-from stages.statistics.families import blocks, indicators, orders_within
+from stages.statistics.families import comparison, orders_within
 from stages.statistics.moments import Array
 from stages.statistics.multiplicity import comparable
 from stages.statistics.partial_correlation import fisher_intervals
@@ -39,16 +39,17 @@ def within(
     settings: Settings,
     family: Family,
 ) -> dict[str, Array]:
-    """Return what is known given family blocks, each p x m: r, its interval, p, the |z| behind p.
+    """Return what is known within families, each p x m: r, its interval, p, the |z| behind p.
 
-    p is by permutation within the blocks; the interval is Fisher's with the blocks as covariates.
+    Family blocks are given and relatives weighted (`families`); p is by permutation within the
+    blocks, the interval is Fisher's with the blocks as covariates.
     """
     names = ["r_within_families", "within_low", "within_high", "p_within_families", "z_within"]
     found = {name: np.full((x.shape[1], y.shape[1]), np.nan) for name in names}
-    if design.families is None:
+    held = comparison(design.languages)
+    if held is None:
         return found
-    members = blocks(design.families)
-    given = np.column_stack([z, indicators(members)])
+    given = np.column_stack([z, held.block])
     freedom = len(x) - given.shape[1] - 2
     if freedom < 3 or np.linalg.matrix_rank(given - given.mean(axis=0)) < given.shape[1]:
         return found
@@ -56,15 +57,15 @@ def within(
     left = np.array([variance_left(x[:, i], given) > 1e-9 for i in range(x.shape[1])])
     if not left.any():
         return found
-    orders = orders_within(members, settings.permutations, settings.seed)
+    orders = orders_within(held.names, settings.permutations, settings.seed)
     some = x[:, left]
-    r = observed_r(some, y, given)
+    r = observed_r(some, y, given, held.weight)
     low, high = fisher_intervals(r, len(x), given.shape[1], method)
-    p = p_values(some, y, given, orders, exact=False)
+    p = p_values(some, y, given, orders, False, held.weight)
     for name, column in zip(names, (r, low, high, p, comparable(r, freedom)), strict=True):
         found[name][left] = column
     if (left & tested).any():
-        maxima = largest_z(x[:, left & tested], y, given, orders, freedom)
+        maxima = largest_z(x[:, left & tested], y, given, orders, freedom, held.weight)
         family.add("within", maxima)
     return found
 
@@ -76,10 +77,17 @@ def variance_left(values: Array, given: Array) -> float:
     return 1.0 / variance_inflation(pd.Series(values), pd.DataFrame(given))
 
 
-def largest_z(x: Array, y: Array, z: Array, orders: np.ndarray, freedom: int) -> Array:
+def largest_z(
+    x: Array,
+    y: Array,
+    z: Array,
+    orders: np.ndarray,
+    freedom: int,
+    weight: Array | None = None,
+) -> Array:
     """Return the largest |z| over all pairs under each permutation.
 
     One permutation serves every pair of one set of languages, so their dependence is kept.
     """
-    maxima = [np.abs(batch).max(axis=(1, 2)) for batch in permuted(x, y, z, orders)]
+    maxima = [np.abs(batch).max(axis=(1, 2)) for batch in permuted(x, y, z, orders, weight)]
     return comparable(np.concatenate(maxima), freedom)
