@@ -76,6 +76,14 @@ def test_published_sizes() -> None:
     assert find("ccg").expected("en", "train") is None
 
 
+def test_configurations_are_the_hubs_own_names() -> None:
+    assert find("mlqa").source.configurations["de"] == "MLQA.de.de"  # context and question
+    assert find("udpos").source.configurations["af"] == "udpos.Afrikaans"
+    assert find("tatoeba").source.configurations["fa"] == "tatoeba.pes"
+    assert set(find("tydiqa").source.configurations.values()) == {"tydiqa"}
+    assert find("mnli").source.splits["validation"] == "validation_matched"
+
+
 def test_files_are_english_training_and_every_language_of_the_evaluated_split() -> None:
     assert find("csqa").files() == [("en", "train"), ("en", "validation")]
     assert find("pawsx").files()[:4] == [
