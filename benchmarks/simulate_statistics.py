@@ -50,6 +50,7 @@ WORLDS = ("independent", "families", "tree")
 # Planted, in standard deviations of a language's drop (2 points) and in points: per 0.1.
 SLOPE, CHANGE, CHANGE_OF_LOG_ODDS = 2.0, -0.5, -0.05
 ITEMS = 5010
+LOG_ODDS = "log odds of error, from item counts"
 # Intermediate tasks and seeds of a study: the sample's, and the paper's with one seed.
 STUDIES = {"2 tasks, 2 seeds": (2, 2), "9 tasks, 1 seed": (9, 1), "1 task, 2 seeds": (1, 2)}
 CHUNK = 250
@@ -182,7 +183,7 @@ def changes_of_slope(world: World, draws: int, study: str) -> Iterator[Checked]:
             item_counts(layout, part, np.full_like(part, ITEMS)) for part in chunks(wrong, CHUNK)
         ]
         estimate, half = joined(fits)
-        name = f"change of slope, mixed model, within families: log odds ({study})"
+        name = f"change of slope, mixed model, within families: {LOG_ODDS} ({study})"
         yield from judged(name, estimate, half, CHANGE_OF_LOG_ODDS if planted else 0.0)
 
 

@@ -12,8 +12,8 @@ from stages.statistics.identifiability import unidentifiable
 from stages.statistics.mixed_model import Interaction, binomial, each_task, gaussian
 from stages.statistics.multiplicity import holm
 from stages.statistics.multiverse import is_latin
-from stages.statistics.outcomes import BASELINE, source_name
-from stages.statistics.remarks import left_out, notes
+from stages.statistics.outcomes import BASELINE, RETRIEVED, source_name
+from stages.statistics.remarks import left_out, notes, without
 from stages.statistics.reml import LARGEST
 from stages.statistics.slope_change import ALL, changes, paired_slopes
 from stages.statistics.slope_table import complete
@@ -44,7 +44,12 @@ def interactions(
             continue
         used = complete(paired, languages, distance, covariates)
         reason = unidentifiable(used[distance], used[covariates], used.get("family"))
-        lost = left_out(paired.index, languages, distance, covariates)
+        every = outcomes[(outcomes["target"] == target) & (outcomes["method"] == method)]
+        lost = notes(
+            None,
+            without(every["language"], paired.index),
+            left_out(paired.index, languages, distance, covariates),
+        )
         shared = {"target": target, "n": len(used), "identifiable": reason is None}
         shared["note"] = notes(reason, lost)
         x, z = used[distance].to_numpy(float), used[covariates].to_numpy(float)
@@ -96,7 +101,7 @@ def mixed_rows(
         held = None
     note = notes(None, str(shared["note"]), dropped)
     fits: list[tuple[str, Fitting]] = [("points", gaussian)]
-    if cells["n"].notna().all() and (cells["n"] >= 1).all():
+    if counted(cells):
         fits.append(("log odds of error, from item counts", binomial))
     rows: list[dict[str, object]] = []
     for unit, fitting in fits:
@@ -119,6 +124,12 @@ def mixed_rows(
     return rows
 
 
+def counted(cells: pd.DataFrame) -> bool:
+    """Whether cells are right answers among n items: F1 is no share of items."""
+    shares = cells["metric"].isin(["accuracy", "em"]) if "metric" in cells else cells["n"] > 0
+    return bool(shares.all() and (cells["n"] >= 1).all())
+
+
 def model_name(unit: str, held: Comparison | None) -> str:
     return f"mixed model{', within families' if held else ''}: {unit}"
 
@@ -137,6 +148,8 @@ def cells_of(
     cells["trained"] = (cells["intermediate"] != BASELINE).astype(float)
     index = pd.MultiIndex.from_frame(cells[["intermediate", "seed"]])
     cells["drop"] = english.reindex(index).to_numpy() - cells["value"]
+    if target in RETRIEVED:
+        cells["drop"] = cells["drop"].fillna(100 - cells["value"])
     cells = cells.join(used[columns], on="language").dropna(subset=["drop"])
     if len(cells) <= LARGEST:
         return cells, ""

@@ -41,6 +41,12 @@ def coverage(languages: pd.DataFrame, distance: str) -> float:
     return float("nan")
 
 
+def without(names: pd.Series, kept: pd.Index) -> str:
+    """Say which languages of a target have no score to compare, and how many these are."""
+    lost = sorted(set(map(str, names)) - set(map(str, kept)))
+    return f"without {len(lost)} for want of a comparable score: {' '.join(lost)}" if lost else ""
+
+
 def left_out(names: pd.Index, languages: pd.DataFrame, distance: str, covariates: list[str]) -> str:
     """Say which of the languages lack the distance or a covariate, and how many these are."""
     reasons = []

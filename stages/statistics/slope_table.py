@@ -10,9 +10,9 @@ import pandas as pd
 from stages.statistics.families import Comparison, comparison
 from stages.statistics.identifiability import unidentifiable
 from stages.statistics.moments import Array
-from stages.statistics.outcomes import source_name
+from stages.statistics.outcomes import RETRIEVED, source_name
 from stages.statistics.phylogeny import models
-from stages.statistics.remarks import left_out, notes
+from stages.statistics.remarks import left_out, notes, without
 from stages.statistics.slope_change import within_families
 from stages.statistics.uncertainty import sources_of_uncertainty
 
@@ -27,10 +27,10 @@ def slopes(
 ) -> pd.DataFrame:
     """Return the slope of the drop, points per 0.1 of distance, a source, target and model."""
     rows: list[dict[str, object]] = []
-    for target, names, wide in tables(outcomes):
+    for target, names, lost, wide in tables(outcomes):
         used = complete(wide, languages, distance, covariates)
         reason = unidentifiable(used[distance], used[covariates], used.get("family"))
-        note = notes(reason, left_out(wide.index, languages, distance, covariates))
+        note = notes(reason, lost, left_out(wide.index, languages, distance, covariates))
         shared = {"target": target, "n": len(used), "identifiable": reason is None, "note": note}
         x, z = used[distance].to_numpy(float), used[covariates].to_numpy(float)
         if len(used) <= len(covariates) + 3 or np.ptp(x) == 0:
@@ -54,15 +54,18 @@ def slopes(
     return table.assign(distance=distance, covariates="+".join(covariates) or "-")
 
 
-def tables(outcomes: pd.DataFrame) -> Iterator[tuple[str, list[str], pd.DataFrame]]:
-    """Yield target, sources and their drops (languages x sources), sources that have the same
-    languages together."""
+def tables(outcomes: pd.DataFrame) -> Iterator[tuple[str, list[str], str, pd.DataFrame]]:
+    """Yield target, sources, which languages they lack, and their drops (languages x sources).
+
+    Sources that have the same languages come together.
+    """
     for target, rows in outcomes.groupby("target", sort=False):
         wide = rows.pivot(index="language", columns="source", values="drop")
         missing = wide.isna().T.apply(lambda row: row.to_numpy().tobytes(), axis=1)
         for _, group in missing.groupby(missing, sort=False):
             names = [str(name) for name in group.index]
-            yield str(target), names, wide[names].dropna()
+            there = wide[names].dropna()
+            yield str(target), names, without(rows["language"], there.index), there
 
 
 def uncertainty(
@@ -81,13 +84,18 @@ def uncertainty(
     keys = ["method", "intermediate", "target"]
     for (method, task, target), cells in scores.groupby(keys, sort=False):
         wide = cells.pivot(index="language", columns="seed", values="value").dropna()
-        used = complete(wide.drop(index="en"), languages, distance, covariates)
+        if target in RETRIEVED:
+            comparable = outcomes[(outcomes["target"] == target) & outcomes["drop"].notna()]
+            wide = wide[wide.index.isin(comparable["language"])]
+        used = complete(wide.drop(index="en", errors="ignore"), languages, distance, covariates)
         if len(used) <= len(covariates) + 3 or used[distance].nunique() < 2:
             continue
         x, z = used[distance].to_numpy(float), used[covariates].to_numpy(float)
         held = told(x, z, comparison(used))
         given = z if held is None else np.column_stack([z, held.block])
         chosen = cells[cells["language"].isin(used.index)].copy()
+        if "metric" in chosen and not chosen["metric"].isin(["accuracy", "em"]).all():
+            chosen["n"] = np.nan  # F1 is no share of items
         chosen["language"] = pd.Categorical(chosen["language"], categories=list(used.index))
         weight = None if held is None else held.weight
         found = sources_of_uncertainty(chosen, x, given, weight, seed=seed)
