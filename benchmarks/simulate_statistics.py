@@ -5,7 +5,7 @@ real ones; only the outcome is drawn: without any effect of distance for false p
 planted one for coverage and bias. Three worlds: languages independent; families with effects of
 their own (half of the variance); a language tree (half of the variance by common ancestry).
 
-    python -m benchmarks.simulate_statistics                  # 2,000 draws, minutes on one core
+    python -m benchmarks.simulate_statistics                  # 10,000 draws, 13 minutes on one core
     python -m benchmarks.simulate_statistics --draws 200      # a quick look
     python -m benchmarks.simulate_statistics --share 0.9 --out FILE   # kinship is nearly all
 
@@ -28,9 +28,21 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import t as student
 
+from benchmarks.worlds import (
+    CHANGE,
+    CHANGE_OF_LOG_ODDS,
+    ITEMS,
+    LANGUAGES,
+    LOG_ODDS,
+    SLOPE,
+    WORLDS,
+    World,
+    draw_log_odds,
+    draw_tables,
+)
 from stages.statistics import balanced
 from stages.statistics.bootstrap import bca_interval
-from stages.statistics.families import comparison, kinship, orders_within, same_family
+from stages.statistics.families import orders_within
 from stages.statistics.layout import Layout
 from stages.statistics.mixed_model import item_counts
 from stages.statistics.moments import Array, ranks
@@ -42,48 +54,12 @@ from stages.statistics.slope import PER, slopes
 from stages.statistics.uncertainty import together
 from stages.writing import replacing
 
-LANGUAGES = "ar bg de el es fr hi ru sw th tr ur vi zh".split()
-DISTANCE = "distance_syntactic_knn_angular"
-SIZE = "log10_pretraining_gib"
 PERMUTATIONS = 999
-WORLDS = ("independent", "families", "tree")
-# Planted, in standard deviations of a language's drop (2 points) and in points: per 0.1.
-SLOPE, CHANGE, CHANGE_OF_LOG_ODDS = 2.0, -0.5, -0.05
-ITEMS = 5010
-LOG_ODDS = "log odds of error, from item counts"
 # Intermediate tasks and seeds of a study: the sample's, and the paper's with one seed.
 STUDIES = {"2 tasks, 2 seeds": (2, 2), "9 tasks, 1 seed": (9, 1), "1 task, 2 seeds": (1, 2)}
 CHUNK = 250
 
 Checked = tuple[str, str, npt.NDArray[Any]]
-
-
-class World:
-    """The real design, and draws of language effects of unit variance."""
-
-    def __init__(self, table: pd.DataFrame, name: str, share: float, seed: int) -> None:
-        self.table = table.loc[LANGUAGES]
-        self.x = self.table[[DISTANCE]].to_numpy(float)
-        self.z = self.table[[SIZE]].to_numpy(float)
-        self.latin = (self.table["script"] == "Latin").to_numpy(float)[:, None]
-        self.families = [str(f) for f in self.table["family"]]
-        held = comparison(self.table)
-        assert held is not None
-        self.held = held
-        self.within = np.column_stack([self.z, held.block])
-        n = len(self.x)
-        related = {
-            "independent": np.eye(n),
-            "families": same_family(self.families),
-            "tree": kinship([str(c) for c in self.table["classification"]]),
-        }[name]
-        self.root = np.linalg.cholesky((1 - share) * np.eye(n) + share * related)
-        self.name = name
-        self.random = np.random.default_rng([seed, WORLDS.index(name)])
-
-    def effects(self, *shape: int) -> Array:
-        """Return draws of a language effect, shape x languages."""
-        return np.asarray(self.random.normal(size=(*shape, len(self.x))) @ self.root.T)
 
 
 def single_source(world: World, draws: int) -> Iterator[Checked]:
@@ -250,55 +226,6 @@ def layout_of(world: World, tasks: int, seeds: int, within: bool) -> Layout:
     return Layout(shared, np.column_stack([x, one, block]), x, tasks, seeds, kin)
 
 
-def draw_tables(
-    world: World, draws: int, tasks: int, seeds: int, change: float
-) -> tuple[Array, Array]:
-    """Return drops in points and wrong answers of 5,010 items, draws x languages x runs.
-
-    Languages differ by 2 points in their drop; by 0.8 in their response to training, less where
-    the drop is large (r = -.5); by 0.4 in their response to each task; runs by 0.3, and their
-    slopes by 0.25 points per 0.1; tasks' slopes by 0.15.
-    """
-    x, z = world.x[:, 0] - world.x.mean(), world.z[:, 0] - world.z.mean()
-    task = np.repeat(np.arange(tasks + 1), seeds)
-    trained = (task > 0).astype(float)
-    runs, random = len(task), world.random
-    general, other = world.effects(draws), world.effects(draws)
-    response = 0.8 * (other * np.sqrt(0.75) - 0.5 * general)
-    own = 0.4 * world.effects(draws, tasks + 1)[:, task]
-    run = 0.3 * random.normal(size=(draws, runs)) + 0.3 * random.normal(size=(draws, 1))
-    tilt = 2.5 * random.normal(size=(draws, runs))
-    tilt += 1.5 * random.normal(size=(draws, tasks + 1))[:, task] * trained
-    drop = 8 + SLOPE / PER * x - 2 * z + 2 * general
-    drop = drop[:, None] + own + run[:, :, None] + tilt[:, :, None] * x
-    drop = drop + (response[:, None] + 0.5 + change * x) * trained[:, None]
-    drop = drop + 0.3 * random.normal(size=drop.shape)
-    wrong = random.binomial(ITEMS, np.clip((12 + drop) / 100, 0.01, 0.66))
-    value = 100 * (1 - wrong / ITEMS)
-    return (88 - value).transpose(0, 2, 1), wrong.transpose(0, 2, 1).astype(float)
-
-
-def draw_log_odds(world: World, draws: int, tasks: int, seeds: int, change: float) -> Array:
-    """Return wrong answers where distance, training and all effects act on the log odds.
-
-    A point of drop is about 0.07 there, at an error of a fifth.
-    """
-    x, z = world.x[:, 0] - world.x.mean(), world.z[:, 0] - world.z.mean()
-    task = np.repeat(np.arange(tasks + 1), seeds)
-    trained = (task > 0).astype(float)
-    random = world.random
-    general, other = world.effects(draws), world.effects(draws)
-    response = 0.056 * (other * np.sqrt(0.75) - 0.5 * general)
-    odds = -1.4 + 1.4 * x - 0.14 * z + 0.14 * general
-    odds = odds[:, None] + 0.028 * world.effects(draws, tasks + 1)[:, task]
-    tilt = 0.175 * random.normal(size=(draws, len(task)))
-    tilt += 0.1 * random.normal(size=(draws, tasks + 1))[:, task] * trained
-    odds = odds + 0.02 * random.normal(size=(draws, len(task), 1)) + tilt[:, :, None] * x
-    odds = odds + (response[:, None] + change * x) * trained[:, None]
-    odds = odds + 0.02 * random.normal(size=odds.shape)
-    return random.binomial(ITEMS, 1 / (1 + np.exp(-odds))).transpose(0, 2, 1).astype(float)
-
-
 def chunks(tables: Array, size: int) -> list[Array]:
     return [tables[at : at + size] for at in range(0, len(tables), size)]
 
@@ -328,7 +255,7 @@ def simulate(table: pd.DataFrame, draws: int, share: float, seed: int) -> Iterat
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--draws", type=int, default=2000)
+    parser.add_argument("--draws", type=int, default=10_000)
     parser.add_argument("--share", type=float, default=0.5, help="kinship's share of the variance")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--languages", type=Path, default=Path("languages/languages.csv"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from stages.statistics.checking import PREFERRED_METRICS
+from stages.statistics.checking import DEFAULTS, PREFERRED_METRICS
 from stages.statistics.outcomes import BASELINE, source_name
 from stages.tasks.table import TASKS
 
@@ -48,8 +48,11 @@ def headline(scores: pd.DataFrame) -> pd.DataFrame:
 
 def with_defaults(scores: pd.DataFrame) -> pd.DataFrame:
     """Return scores with the columns that others' tables may lack."""
-    defaults = {"method": "plain", "seed": 0, "split": "test", "metric": "accuracy", "n": None}
-    return scores.assign(**{name: v for name, v in defaults.items() if name not in scores})
+    scores = scores.copy()
+    for name, default in DEFAULTS.items():
+        if name not in scores:
+            scores[name] = default
+    return scores
 
 
 def is_span(target: str, metrics: list[str]) -> bool:
@@ -81,19 +84,20 @@ def paper_table(
     scores = task_scores(headlines)
     if BASELINE not in scores.index:
         return None
-    base = scores.loc[BASELINE]
-    targets = [str(name) for name in scores if pd.notna(base[name])]
+    by_source = scores.T
+    base = by_source[BASELINE].dropna()
+    targets = [str(name) for name in base.index]
     if not targets:
         return None
     rows = []
-    for source in scores.index:
+    for source in map(str, scores.index):
         own = source == BASELINE
-        values = scores.loc[source, targets] - (0 if own else base[targets])
+        values = by_source[source][targets] - (0 if own else base[targets])
         if not own and values.isna().all():
             continue
-        row = {"intermediate": f"{BASELINE} (score)" if own else str(source)}
+        row = {"intermediate": f"{BASELINE} (score)" if own else source}
         for name in targets:
-            row[name] = shown(float(values[name]), own, (str(source), name) in same_data)
+            row[name] = shown(float(values[name]), own, (source, name) in same_data)
         mean = float(values.mean()) if values.notna().all() else float("nan")
         row[MEAN] = shown(mean, own)
         rows.append(row)

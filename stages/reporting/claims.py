@@ -7,6 +7,8 @@ import math
 import numpy as np
 import pandas as pd
 
+from stages.statistics.outcomes import RETRIEVED
+
 COLUMNS = ["claim", "claimed", "measured", "verdict", "why"]
 # A gain of less than this, in points, is no benefit.
 NO_BENEFIT = 0.5
@@ -17,13 +19,14 @@ def claims_table(
 ) -> pd.DataFrame:
     """Judge every claim by the study's scores.
 
-    claims : claim, claimed, measure (gain, best gain, no gain), intermediate, target
-    scores : of the method `plain`; value in percent
-    A gain is the mean accuracy over all languages with the intermediate task less that without;
-    its interval comes from the runs (Welch's t over seeds), so one seed has none.
+    claims : claim, claimed, measure (gain, best gain, no gain, share), intermediate, target
+    scores : of the method `plain`, as `benchmark.headline` returns them; value in percent
+    A gain is the mean score over all languages with the intermediate task less that without; its
+    interval comes from the runs (Welch's t over seeds), so one seed has none. A share is that of
+    the intermediate tasks which gain, with Wilson's interval.
     """
     scores = scores[scores["method"] == "plain"]
-    runs = scores.groupby(["intermediate", "target", "seed"], sort=False)["value"].mean()
+    runs = scores.groupby(["intermediate", "target", "seed"])["value"].mean()
     present = {(str(i), str(t)) for i, t, _ in runs.index}
     rows = []
     for claim in claims.fillna("").itertuples(index=False):
@@ -51,10 +54,12 @@ def judge(
         return {"measured": "", "verdict": "not run", "why": why}
     gains = {i: gain(runs, i, targets) for i in tasks}
     measure = claim.measure  # type: ignore[attr-defined]
+    if measure == "share":
+        return share(gains, targets)
     # The largest is what must be nil for "no gain" and positive for "best gain".
     name = task if measure == "gain" else max(gains, key=lambda i: gains[i][0])
     mean, low, high = gains[name]
-    measured = f"{mean:+.1f} points ({name} on {', '.join(targets)})".replace("-", "−")
+    measured = f"{mean:+.1f} points ({name})".replace("-", "−")
     if math.isfinite(low):
         measured += f", 95% interval {low:.1f} to {high:.1f}".replace("-", "−")
     reasons = []
@@ -77,8 +82,25 @@ def judge(
     return {"measured": measured, "verdict": verdict, "why": "; ".join(reasons)}
 
 
+def share(gains: dict[str, tuple[float, float, float]], targets: list[str]) -> dict[str, str]:
+    """Return how many intermediate tasks gain, and whether that is most of them."""
+    from scipy.stats import binomtest
+
+    n, k = len(gains), sum(mean > 0 for mean, _, _ in gains.values())
+    ends = binomtest(k, n).proportion_ci(method="wilson")
+    measured = (
+        f"{k} of {n} tasks gain on {', '.join(targets)} ({k / n:.0%}, 95% interval "
+        f"{ends.low:.0%} to {ends.high:.0%})"
+    )
+    verdict = "supported" if ends.low > 0.5 else "contradicted" if ends.high < 0.5 else "undecided"
+    return {"measured": measured, "verdict": verdict, "why": "tasks as draws, one by one"}
+
+
 def gain(runs: pd.Series, task: str, targets: list[str]) -> tuple[float, float, float]:
-    """Return the mean gain over targets and its 95% interval over seeds; NaN ends for one seed."""
+    """Return the mean gain over targets and its 95% interval over seeds; NaN ends for one seed.
+
+    Targets without training (BUCC, Tatoeba) have one run: they add to the mean, not to its error.
+    """
     from scipy.stats import t
 
     means, variances, terms = [], [], []
@@ -86,11 +108,12 @@ def gain(runs: pd.Series, task: str, targets: list[str]) -> tuple[float, float, 
         arms = [runs[(name, target)].to_numpy(float) for name in (task, "none")]
         means.append(arms[0].mean() - arms[1].mean())
         for arm in arms:
-            if len(arm) > 1:
+            if len(arm) > 1 and target not in RETRIEVED:
                 variances.append(arm.var(ddof=1) / len(arm))
                 terms.append(variances[-1] ** 2 / (len(arm) - 1))
     mean = float(np.mean(means))
-    if len(variances) < 2 * len(targets) or sum(variances) == 0:
+    trained = [target for target in targets if target not in RETRIEVED]
+    if not trained or len(variances) < 2 * len(trained) or sum(variances) == 0:
         return mean, math.nan, math.nan
     freedom = sum(variances) ** 2 / sum(terms)
     half = float(t.ppf(0.975, freedom)) * math.sqrt(sum(variances)) / len(targets)

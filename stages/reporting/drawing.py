@@ -48,11 +48,11 @@ class Figure:
     data: pd.DataFrame
 
     def write(self, folder: Path) -> None:
-        """Write <name>.svg, <name>.png and <name>.csv."""
+        """Write figures/<name>.svg, figures/<name>.png and data/<name>.csv below a folder."""
         for suffix, content in ((".svg", self.svg.encode()), (".png", self.png)):
-            with replacing(folder / f"{self.name}{suffix}") as path:
+            with replacing(folder / "figures" / f"{self.name}{suffix}") as path:
                 path.write_bytes(content)
-        with replacing(folder / f"{self.name}.csv") as path:
+        with replacing(folder / "data" / f"{self.name}.csv") as path:
             self.data.to_csv(path, index=False, float_format="%.4g")
 
 

@@ -21,6 +21,7 @@ from stages.statistics.slope_table import complete
 Fitting = Callable[[pd.DataFrame, str, list[str], Comparison | None], Interaction]
 # Random effects of language and training want more languages than these.
 FEWEST = 8
+SHORT = {"log10_pretraining_gib": "size", "tokenizer_fertility": "fertility", "latin": "script"}
 
 
 def interactions(
@@ -170,8 +171,10 @@ def described(found: Interaction, covariates: list[str]) -> str:
     """Return what a mixed model holds constant, and its random effects' standard deviations."""
     if found.note:
         return found.note
-    parts = ", ".join(f"{name} {np.sqrt(v):.2g}" for name, v in found.variances.items())
-    return f"given {', '.join(covariates) or 'nothing'}; standard deviations: {parts}"
+    largest = max(found.variances.values())
+    parts = [f"{k} {np.sqrt(v):.2g}" for k, v in found.variances.items() if v > 1e-4 * largest]
+    names = [SHORT.get(name, name.replace("_", " ")) for name in covariates]
+    return f"given {', '.join(names) or 'nothing'}; standard deviations: {', '.join(parts)}, others nil"
 
 
 def mixed_covariates(used: pd.DataFrame, covariates: list[str]) -> list[str]:

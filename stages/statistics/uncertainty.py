@@ -32,7 +32,7 @@ def sources_of_uncertainty(
     se_languages : least squares' standard error over languages, seeds averaged
     se_items : item bootstrap, the correct answers of each language and seed drawn anew with
         probability value; items are shared by the languages and their errors correlate, which
-        makes this an upper bound. It is contained in se_languages. NaN where n is unknown, and for F1,
+        makes this an upper bound, contained in se_languages. NaN where n is unknown, and for F1,
         which is no share of items.
     se_seeds : standard error of the mean slope over seeds; a run may tilt all languages along the
         distance, which no residual shows. NaN with one seed.
