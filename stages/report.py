@@ -157,8 +157,10 @@ def analysis(
     others = own.targets[1:]
     shared = (own.distance, own.covariates)
     own_tables = (own.correlations, own.robustness)
-    drops = [scatter(own.outcomes, languages, t, few[t], *shared) for t in own.targets]
-    forests = [over_distances(*own_tables, t, few[t][:4]) for t in own.targets]
+    # Of the targets that are not primary, as much as one line of panels shows.
+    panels = {t: few[t] if t == target else few[t][:3] for t in own.targets}
+    drops = [scatter(own.outcomes, languages, t, panels[t], *shared) for t in own.targets]
+    forests = [over_distances(*own_tables, t, panels[t][:4]) for t in own.targets]
     return [
         Section(
             "Does intermediate training flatten the slope?",

@@ -42,6 +42,7 @@ def answer(own: Statistics) -> tuple[list[str], list[str]]:
     for name in own.targets:
         every = own.correlations[own.correlations["target"] == name]
         if len(every) and not every["identifiable"].astype(bool).any():
+            every = pd.concat([every[every["distance"] == own.distance], every])
             reason = str(every["note"].iloc[0]).removeprefix("not identifiable: ")
             limits.append(f"{name}: not identifiable ({reason.split(';')[0]}).")
     return sentences, limits

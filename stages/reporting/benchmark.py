@@ -108,6 +108,7 @@ def shown(value: float, own: bool, same: bool = False) -> str:
     """Return a score as 79.2, a gain as +0.8, marked where it is more epochs on the same data."""
     if pd.isna(value):
         return "–"
+    value = round(value, 1) + 0.0  # never "-0.0"
     text = f"{value:.1f}" if own else f"{value:+.1f}".replace("-", "−")
     return f"{text}*" if same else text
 

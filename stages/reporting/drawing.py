@@ -76,6 +76,7 @@ def finish(canvas: Canvas, name: str, title: str, caption: str, data: pd.DataFra
     """Return the drawn figure with its renderings; the same drawing gives the same bytes."""
     vector, raster = io.StringIO(), io.BytesIO()
     canvas.savefig(vector, format="svg", metadata={"Date": None})
+    canvas.set_layout_engine("none")  # it is laid out now
     canvas.savefig(raster, format="png", dpi=100, metadata={"Software": None})
     return Figure(name, title, caption, inline(vector.getvalue(), name), raster.getvalue(), data)
 

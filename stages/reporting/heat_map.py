@@ -31,7 +31,8 @@ def heat_map(
                 if np.isfinite(values[i, j]):
                     shade = "black" if values[i, j] > middle else "white"
                     text = f"{values[i, j]:.{decimals}f}"
-                    axes.text(j, i, text, ha="center", va="center", fontsize=7.5, color=shade)
+                    drawn = axes.text(j, i, text, ha="center", va="center", fontsize=7.5)
+                    drawn.set(color=shade, in_layout=False)
         bar = figure.colorbar(image, ax=axes, shrink=0.9, pad=0.02)
         bar.set_label(label)
         bar.outline.set_visible(False)

@@ -116,7 +116,9 @@ def spread(axes, x: np.ndarray, y: np.ndarray, labels: list[str]) -> None:  # ty
 
         best = min(offsets, key=crowding)
         taken.append((u + offsets[best][0], v + offsets[best][1]))
-        axes.annotate(label, (a, b), xytext=best, textcoords="offset points", fontsize=8)
+        axes.annotate(
+            label, (a, b), xytext=best, textcoords="offset points", fontsize=8, in_layout=False
+        )
 
 
 def readable(column: str) -> str:

@@ -174,7 +174,8 @@ def described(found: Interaction, covariates: list[str]) -> str:
     largest = max(found.variances.values())
     parts = [f"{k} {np.sqrt(v):.2g}" for k, v in found.variances.items() if v > 1e-4 * largest]
     names = [SHORT.get(name, name.replace("_", " ")) for name in covariates]
-    return f"given {', '.join(names) or 'nothing'}; standard deviations: {', '.join(parts)}, others nil"
+    given = ", ".join(names) or "nothing"
+    return f"given {given}; standard deviations: {', '.join(parts)}, others nil"
 
 
 def mixed_covariates(used: pd.DataFrame, covariates: list[str]) -> list[str]:
