@@ -14,15 +14,12 @@ import json
 import shutil
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stages import params
 from stages.errors import run
 from stages.tasks import find
 from stages.writing import replacing_folder
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 def train_target(
@@ -36,6 +33,8 @@ def train_target(
     settings: dict[str, Any],
 ) -> None:
     """Fine-tune on the target's English training set, predict in all its languages."""
+    import pyarrow.parquet as pq
+
     from stages.learning.cell import learn
 
     task = find(target)
@@ -52,14 +51,16 @@ def train_target(
         model = folder / "model"
         trained.write(model)
         for language in task.languages:
-            ids, gold, logits = trained.predict(language)
+            predictions, scores = trained.predict(task, language)
             if trained.recorder is None:
                 continue
             path = folder / "predictions" / target / f"{language}.parquet"
-            write_predictions(path, task.labels, ids, gold, logits)
-            accuracy = 100.0 * float((logits.argmax(1) == gold).mean())
-            trained.recorder.point(0, {f"{target}/{language}/accuracy": accuracy})
-            print(f"  {target}/{language}  accuracy {accuracy:.1f}", flush=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(predictions, path, compression="zstd")
+            place = f"{target}/{language}"
+            trained.recorder.point(0, {f"{place}/{name}": v for name, v in scores.items()})
+            values = "  ".join(f"{name} {value:.1f}" for name, value in scores.items())
+            print(f"  {place}  {values}", flush=True)
         if trained.recorder is None:
             return
         cell = {
@@ -71,37 +72,13 @@ def train_target(
             "same_data": intermediate in task.same_data,
             "encoder": trained.record["encoder"],
             "stand_in": trained.record["randomly_initialised"],
-            "development_accuracy": trained.record["development_accuracy"],
+            "development": trained.record["development"],
             "best_step": trained.record["best_step"],
         }
         (folder / "cell.json").write_text(json.dumps(cell, indent=1, sort_keys=True) + "\n")
         trained.recorder.artifacts(model, "model")
         if not settings["keep_models"]:
             shutil.rmtree(model)
-
-
-def write_predictions(
-    path: Path,
-    labels: tuple[str, ...],
-    ids: list[str],
-    gold: np.ndarray,
-    logits: np.ndarray,
-) -> None:
-    """Write one language's predictions: labels by name, logits float32 (rows, classes)."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    predicted = logits.argmax(1)
-    table = pa.table(
-        {
-            "id": pa.array(ids, pa.string()),
-            "label": pa.array([labels[number] for number in gold], pa.string()),
-            "prediction": pa.array([labels[number] for number in predicted], pa.string()),
-            "logits": pa.array(list(logits), pa.list_(pa.float32())),
-        }
-    )
-    pq.write_table(table, path, compression="zstd")
 
 
 def main() -> None:

@@ -19,8 +19,7 @@ from stages.encode import encode
 from stages.errors import UserError
 from stages.intermediate import copy_baseline, train_intermediate
 from stages.learning import encoder as encoders
-from stages.learning.batches import Pairs, read
-from stages.learning.heads import PairClassifier
+from stages.learning.heads import head_of
 from stages.learning.resume import State, key
 from stages.learning.train import train
 from stages.target import train_target
@@ -43,19 +42,16 @@ def workplace(tmp_path: Path, pair_task: Path, tiny_encoder: Path, monkeypatch) 
     return tmp_path
 
 
-def splits(workplace: Path) -> tuple[Pairs, Pairs]:
-    folder = workplace / "encoded" / "mnli" / "en"
-    return read(folder / "train.parquet"), read(folder / "validation.parquet")
-
-
 def learn(workplace: Path, encoder: Path, seed: int = 1, **changes: Any) -> tuple[Any, Any]:
     """Train on mnli in this process; return (losses, weights)."""
     settings = ENGINE | {k: v for k, v in changes.items() if k in ENGINE}
     torch.manual_seed(seed)
-    model = PairClassifier(encoders.read(encoder, settings), 3, "segments", settings["dropout"])
-    data = splits(workplace)
+    head = head_of(find("mnli"), settings)
+    model = head.build(encoders.read(encoder, settings))
+    folder = workplace / "encoded" / "mnli" / "en"
+    data = [head.read(folder / f"{split}.parquet") for split in ("train", "validation")]
     report = changes.get("report", lambda entry: None)
-    outcome = train(model, *data, settings, seed, report, changes.get("state"))
+    outcome = train(head, model, *data, settings, seed, report, changes.get("state"))
     losses = [entry["loss"] for entry in outcome.curve]
     return losses, {n: p.detach().clone() for n, p in outcome.engine.module.named_parameters()}
 

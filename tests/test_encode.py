@@ -9,7 +9,8 @@ import pytest
 
 from conftest import MIRROR, needs_mirror
 from stages.encode import encode
-from stages.learning.batches import read
+from stages.learning.batches import evenly
+from stages.learning.heads import head_of
 from stages.tasks import find
 
 
@@ -24,8 +25,8 @@ def test_ids_labels_and_order(pair_task: Path, tokenizer, tmp_path: Path) -> Non
     table = pq.read_table(pair_task / "xnli/de/test.parquet")
     out = tmp_path / "test.parquet"
     pq.write_table(encode(table, find("xnli"), tokenizer), out)
-    pairs = read(out)
-    assert pairs.ids == table["id"].to_pylist()
+    pairs = head_of(find("xnli"), {}).read(out)
+    assert pairs.ids.tolist() == table["id"].to_pylist()
     names = [find("xnli").labels[number] for number in pairs.labels]
     assert names == table["label"].to_pylist()
     for row in (0, 13, 29):
@@ -45,10 +46,11 @@ def test_a_slice_of_chunks_reads_the_same(pair_task: Path, tokenizer, monkeypatc
 def test_a_sample_is_spread_over_a_sorted_file(pair_task: Path, tokenizer, tmp_path: Path) -> None:
     table = pq.read_table(pair_task / "xnli/en/train.parquet").sort_by("label")
     pq.write_table(encode(table, find("xnli"), tokenizer), tmp_path / "t.parquet")
-    pairs = read(tmp_path / "t.parquet").sample(9)
+    every = head_of(find("xnli"), {}).read(tmp_path / "t.parquet")
+    pairs = every.take(evenly(len(every), 9))
     assert len(pairs) == 9
     assert set(pairs.labels.tolist()) == {0, 1, 2}
-    assert pairs.first[8].tolist() == read(tmp_path / "t.parquet").first[63].tolist()
+    assert pairs.first[8].tolist() == every.first[63].tolist()
 
 
 @needs_mirror

@@ -12,6 +12,7 @@ from transformers import XLMRobertaConfig, XLMRobertaModel
 
 from stages.errors import UserError
 from stages.learning import unpadded
+from stages.learning.batches import FIRST_POSITION, Batch
 
 PRECISIONS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 # what belongs to an encoder besides its weights and configuration
@@ -51,6 +52,35 @@ def read(folder: Path, settings: dict[str, Any]) -> XLMRobertaModel:
     if settings["activation_checkpointing"]:
         model.gradient_checkpointing_enable({"use_reentrant": False})
     return model
+
+
+def states(model: XLMRobertaModel, batch: Batch) -> torch.Tensor:
+    """Return the last hidden states of a batch, (T, size)."""
+    output = model(input_ids=batch.tokens, position_ids=batch.positions, layout=batch.layout)
+    states: torch.Tensor = output.last_hidden_state[0]
+    return states
+
+
+def check_length(folder: Path, max_length: int) -> None:
+    """Refuse sequences of more tokens than the encoder in `folder` has positions for.
+
+    Raises
+    ------
+    UserError
+        Says how many there are.
+    """
+    positions = longest(folder)
+    if max_length > positions:
+        raise UserError(
+            f"max_length is {max_length} (params.yaml), but {folder} has positions for sequences "
+            f"of {positions} tokens at most: lower max_length, or name another encoder."
+        )
+
+
+def longest(folder: Path) -> int:
+    """The tokens of the longest sequence that the encoder in `folder` has positions for."""
+    config = json.loads((folder / "config.json").read_text())
+    return int(config["max_position_embeddings"]) - FIRST_POSITION
 
 
 def is_stand_in(folder: Path) -> bool:
