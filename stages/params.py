@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from stages.errors import UserError
+from stages.tasks import Task, find
 
 PATH = Path("params.yaml")
 
@@ -38,6 +40,69 @@ def of_task(section: dict[str, Any], task: str) -> dict[str, Any]:
     """The parameters of one task: its stage's own, overlaid with the task's."""
     shared = {key: value for key, value in section.items() if not isinstance(value, dict)}
     return shared | section.get(task, {})
+
+
+def task(settings: dict[str, Any], name: str) -> Task:
+    """Return the record of a task as the study reads it.
+
+    A study may say where its data deviates from the table: `data.evaluated` (the split that is
+    scored), `data.languages` (those it has) and `data.held_out` (see Task).
+
+    Raises
+    ------
+    UserError
+        An unknown task, split or language.
+    """
+    record = find(name)
+    data = settings["data"]
+    changes: dict[str, Any] = {
+        "tests": tuple(test for test in record.tests if test in data["tasks"])
+    }
+    evaluated = _of(data, "evaluated", name)
+    if evaluated is not None:
+        if evaluated not in record.splits or not record.is_target:
+            raise UserError(
+                f"params.yaml: data.evaluated.{name} is {evaluated!r}; expected "
+                + (
+                    f"one of {', '.join(record.splits)}."
+                    if record.is_target
+                    else f"no entry: {name} itself is not evaluated."
+                )
+            )
+        changes["evaluated"] = evaluated
+    languages = _of(data, "languages", name)
+    if languages is not None:
+        if not isinstance(languages, list) or not languages or len(set(languages)) < len(languages):
+            raise UserError(
+                f"params.yaml: data.languages.{name} is {languages!r}; expected a list, neither "
+                "empty nor with repeats."
+            )
+        unknown = [str(code) for code in languages if code not in record.languages]
+        if unknown:
+            raise UserError(
+                f"params.yaml: data.languages.{name} names {', '.join(unknown)}; expected some of "
+                f"{', '.join(record.languages)}. (YAML reads a bare no as false: quote it.)"
+            )
+        # the table's order, English first
+        changes["languages"] = tuple(code for code in record.languages if code in languages)
+    held_out = _of(data, "held_out", name)
+    if held_out is not None:
+        if type(held_out) is not int or held_out < 1 or "train" not in record.splits:
+            raise UserError(
+                f"params.yaml: data.held_out.{name} is {held_out!r}; expected a whole number above "
+                "0, of a task with a training set of its own."
+            )
+        changes["held_out"] = held_out
+    return dataclasses.replace(record, **changes)
+
+
+def _of(data: dict[str, Any], key: str, name: str) -> Any:
+    section = data.get(key) or {}
+    if not isinstance(section, dict):
+        raise UserError(
+            f"params.yaml: data.{key} is {section!r}; expected a task and its value each."
+        )
+    return section.get(name)
 
 
 def first_rank() -> bool:

@@ -5,59 +5,129 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+METRICS: Mapping[str, tuple[str, ...]] = {
+    "pair": ("accuracy",),
+    "choice": ("accuracy",),
+    "tagging": ("f1", "token_accuracy"),
+    "span": ("f1", "em"),
+    "retrieval": ("accuracy",),
+    "mining": ("f1",),
+}
+WITHOUT_TRAINING = ("retrieval", "mining")
+
 
 @dataclass(frozen=True)
 class Source:
     """A data set on the hub: `repository` at `revision`, one configuration per language.
 
-    `columns` maps our column to the hub's; a task without an `id` column is numbered by row.
+    `columns` maps our column to the hub's: a name, a path into a struct (`answers.text`), or
+    several columns that make up a list. A task without an `id` column is numbered by row.
     `splits` maps our split to the hub's. `label_names` is the hub's order, used only where a
     file does not carry its own names: labels are always mapped by name, never by index.
+    `unlabelled` is the hub's mark of a row without a label: such rows are dropped and counted.
+    `id_prefixes` are the beginnings of the ids of each language, where one file holds them all.
+    `name` goes before the ids where a task has several sources.
     """
 
     repository: str
     revision: str
-    columns: Mapping[str, str]
+    columns: Mapping[str, str | tuple[str, ...]]
     splits: Mapping[str, str]
-    label_names: tuple[str, ...]
     configurations: Mapping[str, str]
     licence: str
+    label_names: tuple[str, ...] = ()
+    unlabelled: int | None = None
+    id_prefixes: Mapping[str, str] = field(default_factory=dict)
+    name: str = ""
 
 
 @dataclass(frozen=True)
 class Task:
     """One intermediate or target task.
 
-    `rows` are the rows of each split at the pinned revision, the same in every language.
-    `languages` are the languages in which `evaluated` (a split) exists; training and selection
-    happen in English. `parallel` says that row i is the same item in every language.
-    `same_data` names tasks trained on the same rows: an intermediate among them means more
-    epochs, not transfer. `version` is raised whenever reading or scoring changes.
+    `labels` is empty for heads without classes, and for CCG, whose labels are the tags of its
+    training set (`labels.json` beside the data). A task has one source, or several that are one
+    training set; or none, and then `brought` is the key of `snapshot.sources` (params.yaml) under
+    which the user names the original distribution. A task with both prefers what is brought.
+    `rows` are the rows at the pinned revision, by `split` or `language/split`; what nobody has
+    verified is left out. `languages` are those in which `evaluated` (a split) exists; training
+    and selection happen in English. `parallel` says that row i is the same item in every language.
+    `trained_on` names another task whose training set serves this one, and `tests` are the tasks
+    that it serves. `same_data` names tasks trained on the same rows: an intermediate among them
+    means more epochs, not transfer. `held_out` rows of a language's training part, evenly spaced,
+    serve as its validation split where that has no answers. `version` is raised whenever reading
+    or scoring changes.
     """
 
     name: str
     head: str
-    labels: tuple[str, ...]
-    metric: str
-    source: Source
-    rows: Mapping[str, int]
+    labels: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
+    rows: Mapping[str, int] = field(default_factory=dict)
     languages: tuple[str, ...] = ("en",)
     evaluated: str | None = None
     parallel: bool = False
+    trained_on: str | None = None
+    tests: tuple[str, ...] = ()
     same_data: frozenset[str] = field(default_factory=frozenset)
+    brought: str | None = None
+    held_out: int = 0
     version: int = 1
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics as scores.csv names them, the main one first."""
+        return METRICS[self.head]
+
+    @property
+    def source(self) -> Source:
+        """The first source, the only one of most tasks."""
+        return self.sources[0]
 
     @property
     def is_target(self) -> bool:
         """Whether the task is evaluated zero-shot in other languages."""
         return self.evaluated is not None
 
+    @property
+    def is_trained(self) -> bool:
+        """Whether the task has a training set of its own."""
+        return self.trained_on is None and self.head not in WITHOUT_TRAINING
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that exist in English, training first."""
+        named = dict.fromkeys(split for source in self.sources for split in source.splits)
+        if named:
+            return tuple(named)
+        return ("dev", "test") if self.head == "mining" else ("train", "validation")
+
+    def evaluates(self) -> tuple[str, ...]:
+        """The targets that a model trained on this task is evaluated on."""
+        if self.tests:
+            return self.tests
+        return (self.name,) if self.is_target and self.is_trained else ()
+
+    def expected(self, language: str, split: str) -> int | None:
+        """The rows of a file at the pinned revision; None where nobody has verified them."""
+        if self.held_out and split == "validation":
+            return self.held_out
+        rows = self.rows.get(f"{language}/{split}", self.rows.get(split))
+        if rows is not None and self.held_out and split == "train":
+            return rows - self.held_out
+        return rows
+
     def files(self) -> list[tuple[str, str]]:
         """(language, split) of every file that a study reads, English first."""
-        english = [("en", split) for split in self.source.splits]
-        others = [
-            (language, self.evaluated)
-            for language in self.languages
-            if self.evaluated and language != "en"
+        if self.head == "mining":
+            splits = dict.fromkeys(("dev", self.evaluated or "dev"))
+            return [(language, split) for language in self.languages for split in splits]
+        tested = [(language, self.evaluated) for language in self.languages if self.evaluated]
+        if not self.is_trained:
+            return tested
+        english = [
+            ("en", split)
+            for split in self.splits
+            if split in ("train", "validation") or ("en", split) in tested
         ]
-        return english + others
+        return english + [file for file in tested if file[0] != "en"]
