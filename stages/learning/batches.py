@@ -127,7 +127,7 @@ def lay_out(
     return Batch(
         torch.from_numpy(tokens)[None],
         torch.from_numpy(positions)[None],
-        Layout.of(torch.from_numpy(lengths.astype(np.int64))),
+        Layout.of(lengths, places),
         torch.from_numpy(parts.astype(np.int64)),
         torch.from_numpy(places.astype(np.int64)),
         torch.from_numpy(labels.astype(np.int64)),

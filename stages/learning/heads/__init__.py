@@ -14,10 +14,10 @@ import numpy as np
 import pyarrow as pa
 import torch
 from torch import nn
-from transformers import XLMRobertaModel
 
 from stages.errors import UserError
 from stages.learning.batches import Batch
+from stages.learning.xlmr import XLMR
 from stages.tasks import Task
 
 
@@ -42,7 +42,7 @@ class Head(ABC):
         """Read one split that `stages.encode` wrote (see `Examples`)."""
 
     @abstractmethod
-    def build(self, encoder: XLMRobertaModel) -> nn.Module:
+    def build(self, encoder: XLMR) -> nn.Module:
         """Return encoder and head as one module: `module.encoder`, `module(batch)` -> outputs."""
 
     @abstractmethod

@@ -15,12 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from torch.nn.functional import cross_entropy
-from transformers import XLMRobertaModel
 
 from stages.learning.batches import BOS, EOS, Batch, Ragged, lay_out, splice, truncate
 from stages.learning.heads import Head
 from stages.learning.heads.pooling import Classifier, compare, logits_by_sentence
 from stages.learning.predict import collect, evaluating
+from stages.learning.xlmr import XLMR
 from stages.scoring.accuracy import accuracy
 
 
@@ -66,7 +66,7 @@ class Pair(Head):
             table["label"].to_numpy().astype(np.int64),
         )
 
-    def build(self, encoder: XLMRobertaModel) -> PairClassifier:
+    def build(self, encoder: XLMR) -> PairClassifier:
         classes, settings = len(self.task.labels), self.settings
         return PairClassifier(encoder, classes, settings["pooling"], settings["dropout"])
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from transformers import XLMRobertaModel
 
 from stages.learning.batches import Batch, Ragged, sentences
-from stages.learning.encoder import states
+from stages.learning.encoder import states, states_read
 from stages.learning.predict import collect
+from stages.learning.xlmr import XLMR
 
 PAIRS_AT_A_TIME = 4096
 
@@ -24,7 +24,7 @@ class Classifier(nn.Module):
     [u, v, |u - v|, u * v] (InferSent, arXiv 1705.02364), which a small encoder needs.
     """
 
-    def __init__(self, encoder: XLMRobertaModel, classes: int, pooling: str, dropout: float):
+    def __init__(self, encoder: XLMR, classes: int, pooling: str, dropout: float):
         super().__init__()
         size = encoder.config.hidden_size
         self.pooling = pooling
@@ -38,7 +38,7 @@ class Classifier(nn.Module):
 
     def firsts(self, batch: Batch) -> torch.Tensor:
         """Return the states at `batch.places`, (places, size)."""
-        return states(self.encoder, batch)[batch.places]
+        return states_read(self.encoder, batch)
 
     def means(self, batch: Batch) -> torch.Tensor:
         """Return the mean state of every part, (parts, size)."""
