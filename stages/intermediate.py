@@ -17,7 +17,7 @@ from typing import Any
 
 from stages import params
 from stages.errors import run
-from stages.tasks import Task
+from stages.tasks import Task, missing
 from stages.writing import replacing_folder
 
 
@@ -62,6 +62,10 @@ def main() -> None:
     out = arguments.out or Path("encoders") / arguments.task
     if arguments.task == "none":
         copy_baseline(arguments.encoder, out)
+        return
+    if reason := missing.why(arguments.encoded / arguments.task):
+        if params.first_rank():
+            missing.leave(out, reason)
         return
     settings = params.read()
     train_intermediate(

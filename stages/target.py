@@ -20,7 +20,7 @@ from typing import Any
 
 from stages import params
 from stages.errors import UserError, run
-from stages.tasks import Task
+from stages.tasks import Task, missing
 from stages.writing import replacing_folder
 
 
@@ -140,6 +140,12 @@ def main() -> None:
         )
     encoder = arguments.encoder or Path("encoders") / intermediate
     out = arguments.out or Path("cells") / f"{intermediate}-{task.name}"
+    names = dict.fromkeys((task.name, *(target.name for target in targets)))
+    for place in (encoder, *(arguments.encoded / name for name in names)):
+        if reason := missing.why(place):
+            if params.first_rank():
+                missing.leave(out, reason)
+            return
     engine = params.of_cell(settings, "target", task.name)
     finished = finished_folder(intermediate, task, targets, encoder, arguments.encoded, engine)
     for seed in settings["target"]["seeds"]:
