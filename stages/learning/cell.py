@@ -40,6 +40,8 @@ class Trained:
 
     def write(self, folder: Path) -> None:
         """Write the encoder, its head and its record; every rank takes part."""
+        if self.first_rank:
+            folder.mkdir(parents=True, exist_ok=True)
         encoders.write(
             self.outcome.engine,
             self.source,
