@@ -1,7 +1,7 @@
 """Retrieve: encoders/<intermediate>/ + encoded/<task>/  ->  cells/<intermediate>-retrieval/
 
-In   the encoder of phase 1 (or `none`) as it is, the encoded sentences, data/tatoeba (the English
-     text), `retrieve.*`, and the precision and token budget of `engine.*`. Nothing is trained.
+In   the encoder of phase 1 (or `none`) as it is, the encoded sentences, `retrieve.*`, and the
+     precision and token budget of `engine.*`. Nothing is trained.
 Out  seed-0/predictions/tatoeba/<language>.parquet: id, label (the row of the right foreign
      sentence), prediction (the row of the nearest one), sentence (English).
      seed-0/predictions/bucc2018/<language>.parquet: id (`<source>TAB<english>`), label (gold pair
@@ -33,12 +33,10 @@ if TYPE_CHECKING:
     Embed = Callable[[Ragged], np.ndarray]
 
 
-def search(
-    rows: pa.Table, english: pa.ChunkedArray, embed: Embed
-) -> tuple[pa.Table, dict[str, float]]:
+def search(rows: pa.Table, embed: Embed) -> tuple[pa.Table, dict[str, float]]:
     """Find the nearest foreign sentence of every English one (Tatoeba); return predictions, scores.
 
-    rows : id, sentence_ids, english_ids. english : the text of the same rows.
+    rows : id, sentence_ids, english_ids, english (the text).
     """
     import numpy as np
     import pyarrow as pa
@@ -50,7 +48,7 @@ def search(
     sides = [embed(Ragged.of(rows[name])) for name in ("sentence_ids", "english_ids")]
     gold, found = np.arange(rows.num_rows), nearest(*sides)
     predictions = pa.table(
-        {"id": rows["id"], "label": gold, "prediction": found, "sentence": english}
+        {"id": rows["id"], "label": gold, "prediction": found, "sentence": rows["english"]}
     )
     return predictions, {"accuracy": accuracy(gold.tolist(), found.tolist())}
 
@@ -108,7 +106,6 @@ def retrieve(
     tasks: Sequence[Task],
     encoder: Path,
     encoded: Path,
-    data: Path,
     folder: Path,
     study: str,
     settings: dict[str, Any],
@@ -152,11 +149,9 @@ def retrieve(
         for task in tasks:
             for language in task.languages:
                 place = encoded / task.name / language
-                file = f"{task.evaluated}.parquet"
-                rows = pq.read_table(place / file)
+                rows = pq.read_table(place / f"{task.evaluated}.parquet")
                 if task.head == "retrieval":
-                    text = pq.read_table(data / task.name / language / file, columns=["english"])
-                    predictions, scores = search(rows, text["english"], embed)
+                    predictions, scores = search(rows, embed)
                 else:
                     predictions, scores = mine(place, rows, task.evaluated == "dev", embed)
                 path = folder / "predictions" / task.name / f"{language}.parquet"
@@ -244,7 +239,6 @@ def main() -> None:
     parser.add_argument("intermediate", help="an intermediate task, or none")
     parser.add_argument("--encoder", type=Path, help="encoders/<intermediate> if left out")
     parser.add_argument("--encoded", type=Path, default=Path("encoded"))
-    parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--out", type=Path, help="cells/<intermediate>-retrieval if left out")
     arguments = parser.parse_args()
     settings = params.read()
@@ -273,7 +267,6 @@ def main() -> None:
             tasks,
             encoder,
             arguments.encoded,
-            arguments.data,
             folder / "seed-0",
             settings["study"],
             engine | {key: value for key, value in wanted.items() if key != "tasks"},

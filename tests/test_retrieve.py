@@ -60,11 +60,13 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     english = SENTENCES[1:] + SENTENCES[:1]
     text = [f"sentence {k}" for k in range(5)]
-    columns = {"id": list("01234"), "sentence_ids": SENTENCES, "english_ids": english}
+    columns = {
+        "id": list("01234"),
+        "sentence_ids": SENTENCES,
+        "english_ids": english,
+        "english": text,
+    }
     encoded.write(tmp_path / "encoded/tatoeba/de/validation.parquet", "retrieval", columns)
-    (tmp_path / "data/tatoeba/de").mkdir(parents=True)
-    data = pa.table({"id": list("01234"), "sentence": text, "english": text})
-    pq.write_table(data, tmp_path / "data/tatoeba/de/validation.parquet")
     # zh-0 .. zh-4 are en-4 .. en-0; the text of zh-3 occurs twice, so its pair is not proposed
     ids = [*(f"zh-{k}" for k in range(5)), "zh-again", *(f"en-{k}" for k in range(5))]
     mining = {
@@ -88,7 +90,7 @@ def tasks(evaluated: str = "test") -> list[Task]:
 
 def call(place: Path, encoder: Path, wanted: list[Task], **changes: object) -> Path:
     folder = place / "cells" / "seed-0"
-    inputs = (encoder, place / "encoded", place / "data")
+    inputs = (encoder, place / "encoded")
     retrieve("mnli", wanted, *inputs, folder, "test", SETTINGS | changes)
     return folder
 
