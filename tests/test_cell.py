@@ -19,8 +19,7 @@ from stages.encode import encode
 from stages.errors import UserError
 from stages.intermediate import copy_baseline, train_intermediate
 from stages.learning import encoder as encoders
-from stages.learning.batches import Pairs, read
-from stages.learning.heads import PairClassifier
+from stages.learning.heads import head_of
 from stages.learning.resume import State, key
 from stages.learning.train import train
 from stages.target import train_target
@@ -43,19 +42,16 @@ def workplace(tmp_path: Path, pair_task: Path, tiny_encoder: Path, monkeypatch) 
     return tmp_path
 
 
-def splits(workplace: Path) -> tuple[Pairs, Pairs]:
-    folder = workplace / "encoded" / "mnli" / "en"
-    return read(folder / "train.parquet"), read(folder / "validation.parquet")
-
-
 def learn(workplace: Path, encoder: Path, seed: int = 1, **changes: Any) -> tuple[Any, Any]:
     """Train on mnli in this process; return (losses, weights)."""
     settings = ENGINE | {k: v for k, v in changes.items() if k in ENGINE}
     torch.manual_seed(seed)
-    model = PairClassifier(encoders.read(encoder, settings), 3, "segments", settings["dropout"])
-    data = splits(workplace)
+    head = head_of(find("mnli"), settings)
+    model = head.build(encoders.read(encoder, settings))
+    folder = workplace / "encoded" / "mnli" / "en"
+    data = [head.read(folder / f"{split}.parquet") for split in ("train", "validation")]
     report = changes.get("report", lambda entry: None)
-    outcome = train(model, *data, settings, seed, report, changes.get("state"))
+    outcome = train(head, model, *data, settings, seed, report, changes.get("state"))
     losses = [entry["loss"] for entry in outcome.curve]
     return losses, {n: p.detach().clone() for n, p in outcome.engine.module.named_parameters()}
 
@@ -129,7 +125,7 @@ def test_intermediate_writes_an_encoder_that_transformers_reads(workplace, tiny_
 
     settings = ENGINE | {"seed": 1, "freeze_embeddings": True}
     out = workplace / "encoders" / "mnli"
-    train_intermediate("mnli", tiny_encoder, workplace / "encoded", out, "test", settings)
+    train_intermediate(find("mnli"), tiny_encoder, workplace / "encoded", out, "test", settings)
     before = AutoModel.from_pretrained(tiny_encoder, add_pooling_layer=False)
     after = AutoModel.from_pretrained(out, add_pooling_layer=False)
     words = "embeddings.word_embeddings.weight"
@@ -156,12 +152,15 @@ def test_a_target_cell_predicts_every_language_and_logs_itself(workplace, tiny_e
 
     settings = ENGINE | {"keep_models": False, "max_steps": 30, "epochs": 10, "dropout": 0.0}
     folder = workplace / "cells" / "none-xnli" / "seed-3"
-    train_target("none", "xnli", 3, tiny_encoder, workplace / "encoded", folder, "test", settings)
+    task = find("xnli")
+    train_target(
+        "none", task, [task], 3, tiny_encoder, workplace / "encoded", folder, "test", settings
+    )
     cell = json.loads((folder / "cell.json").read_text())
     assert (cell["intermediate"], cell["target"], cell["seed"]) == ("none", "xnli", 3)
     assert cell["stand_in"] is True
+    assert cell["splits"] == {"xnli": "test"}
     assert not (folder / "model").exists()
-    task = find("xnli")
     for language in task.languages:
         rows = pq.read_table(folder / "predictions" / "xnli" / f"{language}.parquet")
         assert rows["id"].to_pylist() == [str(i) for i in range(30)]

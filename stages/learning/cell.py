@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -10,16 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pyarrow as pa
 
 from stages import tracking
 from stages.errors import UserError
 from stages.learning import encoder as encoders
 from stages.learning import resume
-from stages.learning.batches import read
+from stages.learning.batches import evenly
 from stages.learning.engine import join_ranks
-from stages.learning.heads import PairClassifier
-from stages.learning.predict import logits
+from stages.learning.heads import Head, head_of
 from stages.learning.train import Outcome, total_steps, train
 from stages.tasks import Task
 
@@ -28,7 +29,7 @@ from stages.tasks import Task
 class Trained:
     """A trained cell: what to predict with, what to write, where to log."""
 
-    task: Task
+    head: Head
     outcome: Outcome
     source: Path
     encoded: Path
@@ -39,6 +40,8 @@ class Trained:
 
     def write(self, folder: Path) -> None:
         """Write the encoder, its head and its record; every rank takes part."""
+        if self.first_rank:
+            folder.mkdir(parents=True, exist_ok=True)
         encoders.write(
             self.outcome.engine,
             self.source,
@@ -47,19 +50,20 @@ class Trained:
             self.record,
         )
 
-    def predict(self, language: str) -> tuple[list[str], np.ndarray, np.ndarray]:
-        """Return ids, gold label indices and logits, float32 (rows, classes), of one language."""
-        pairs = read(self.encoded / self.task.name / language / f"{self.task.evaluated}.parquet")
+    def predict(
+        self, target: Task, language: str, wanted: int | None = None
+    ) -> tuple[pa.Table, dict[str, float]]:
+        """Return the predictions on the evaluated split of one language, and their scores.
+
+        wanted : rows at most, evenly spaced; all of them for None.
+        """
+        path = self.encoded / target.name / language / f"{target.evaluated}.parquet"
+        examples = self.head.read(path)
+        if wanted is not None:
+            examples = examples.take(evenly(len(examples), wanted))
         _, _, device = join_ranks()
-        values = logits(
-            self.outcome.engine,
-            pairs,
-            self.settings["max_length"],
-            self.settings["encoding"],
-            self.settings["prediction_tokens"],
-            device,
-        )
-        return pairs.ids, pairs.labels, values
+        predictions = self.head.predict(self.outcome.engine, examples, device)
+        return predictions, self.head.score(predictions, target.name, language)
 
 
 @contextmanager
@@ -84,14 +88,15 @@ def learn(
             f"x accumulation {settings['accumulation']}; expected a multiple of "
             f"{world * settings['accumulation']}."
         )
+    encoders.check_length(encoder, settings["max_length"])
+    head = head_of(labelled(task, encoded), settings)
     torch.manual_seed(seed)
     folder = encoded / task.name / "en"
-    pairs, development = read(folder / "train.parquet"), read(folder / "validation.parquet")
+    training = head.read(folder / "train.parquet")
+    development = head.read(folder / "validation.parquet")
     begun = time.monotonic()
-    model = PairClassifier(
-        encoders.read(encoder, settings), len(task.labels), settings["pooling"], settings["dropout"]
-    )
-    steps = total_steps(settings, len(pairs))
+    model = head.build(encoders.read(encoder, settings))
+    steps = total_steps(settings, len(training))
     stand_in = encoders.is_stand_in(encoder)
     say = _progress(name, steps) if rank == 0 else (lambda entry: None)
 
@@ -110,7 +115,7 @@ def learn(
                 step = int(entry["step"])
                 recorder.point(step, {k: v for k, v in entry.items() if k != "step"})
 
-        outcome = train(model, pairs, development, settings, seed, report, state)
+        outcome = train(head, model, training, development, settings, seed, report, state)
         if recorder:
             spent = {f"seconds/{k}": v for k, v in outcome.seconds.items()}
             rate = outcome.tokens * world / max(sum(outcome.seconds.values()), 1e-9)
@@ -119,16 +124,16 @@ def learn(
             "task": task.name,
             "task_version": task.version,
             "seed": seed,
-            "rows": len(pairs),
+            "rows": len(training),
             "steps": len(outcome.curve),
             "best_step": outcome.best_step,
-            "development_accuracy": round(outcome.best, 4),
+            "development": round(outcome.best, 4),
             "encoder": encoders.name(encoder),
             "randomly_initialised": stand_in,
             "settings": settings,
         }
         return Trained(
-            task, outcome, encoder, encoded, settings, record, recorder, first_rank=rank == 0
+            head, outcome, encoder, encoded, settings, record, recorder, first_rank=rank == 0
         )
 
     if rank != 0:
@@ -145,6 +150,14 @@ def learn(
         recorder.point(0, {"seconds/load": time.monotonic() - begun})
         yield train_with(recorder)
     state.clear()
+
+
+def labelled(task: Task, encoded: Path) -> Task:
+    """The task with its labels: those of CCG are in a file beside the encoded data."""
+    if task.labels or task.head != "tagging":
+        return task
+    labels = json.loads((encoded / task.name / "labels.json").read_text())
+    return dataclasses.replace(task, labels=tuple(labels))
 
 
 def _progress(name: str, steps: int) -> Callable[[dict[str, float]], None]:

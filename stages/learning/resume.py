@@ -24,7 +24,7 @@ CODE = Path(__file__).parent
 def key(facts: dict[str, Any], inputs: Iterable[Path]) -> str:
     """Hash what a run is made of: its facts, its input files, this package."""
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
-    for path in [*sorted(inputs), *sorted(CODE.glob("*.py"))]:
+    for path in [*sorted(inputs), *sorted(CODE.rglob("*.py"))]:
         digest.update(path.name.encode())
         with path.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())

@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy
 
 from stages.errors import UserError
 from stages.learning import engine as deepspeed_engine
-from stages.learning.batches import Pairs, assemble, training_rows
-from stages.learning.predict import logits
+from stages.learning.batches import evenly, passes, training_rows
+from stages.learning.heads import Examples, Head
 from stages.learning.resume import State
 
 
@@ -25,7 +24,8 @@ class Outcome:
     """What training leaves: the engine with the best weights, the curve and where time went.
 
     `curve` : one dict an entry with step, loss, learning_rate or step, development (percent).
-    `seconds` : by activity. `best` : development accuracy in percent, and its step.
+    `seconds` : by activity. `best` : the main metric on development data in percent, and its step.
+    `tokens` : that went through the model in training, on this rank.
     """
 
     engine: Any
@@ -45,9 +45,10 @@ def total_steps(settings: dict[str, Any], rows: int) -> int:
 
 
 def train(
+    head: Head,
     model: nn.Module,
-    pairs: Pairs,
-    development: Pairs,
+    training: Examples,
+    development: Examples,
     settings: dict[str, Any],
     seed: int,
     report: Callable[[dict[str, float]], None],
@@ -55,12 +56,14 @@ def train(
 ) -> Outcome:
     """Fine-tune `model` and leave its best weights in place.
 
-    Every `selection_every` steps, and at the end, accuracy on `selection_examples` of the English
-    development set decides (ties keep the earlier); training stops after
-    `selection_patience` evaluations without gain.
+    The loss of a step is the mean over all items of its rows, however they are divided over ranks,
+    accumulation and passes of at most `training_tokens` tokens. Every `selection_every` steps, and
+    at the end, the task's main metric on `selection_examples` of the English development set
+    decides (ties keep the earlier); training stops after `selection_patience` evaluations without
+    gain.
     """
     rank, world, device = deepspeed_engine.join_ranks()
-    steps = total_steps(settings, len(pairs))
+    steps = total_steps(settings, len(training))
     begun = time.monotonic()
     engine = deepspeed_engine.start(model.to(device), settings, steps, world)
     outcome = Outcome(engine, steps)
@@ -68,7 +71,8 @@ def train(
     clock.add("start", time.monotonic() - begun)
     torch.manual_seed(seed * 1_000 + rank)
     share = settings["batch_size"] // (world * settings["accumulation"])
-    development = development.sample(settings["selection_examples"])
+    development = development.take(evenly(len(development), settings["selection_examples"]))
+    widths = head.widths(training)
     best_weights: dict[str, torch.Tensor] = {}
     stale = 0
     begin = 0
@@ -81,23 +85,27 @@ def train(
             print(f"  goes on at step {begin + 1} of {steps}", file=sys.stderr, flush=True)
     engine.train()
     for step in range(begin, steps):
-        rows = training_rows(len(pairs), step, settings["batch_size"], seed)
+        rows = training_rows(len(training), step, settings["batch_size"], seed)
+        # DeepSpeed takes the mean over ranks and accumulation; with this factor it is the mean
+        # over the items of the step
+        factor = world * settings["accumulation"] / head.weight(training, rows)
+        mine = []
+        for turn in rows.reshape(settings["accumulation"], world, share):
+            mine += passes(turn, widths, settings.get("training_tokens"))[rank]
         losses = []
-        for part in range(settings["accumulation"]):
+        for number, some in enumerate(mine, start=1):
             with clock("data"):
-                first = (part * world + rank) * share
-                batch = assemble(
-                    pairs, rows[first : first + share], settings["max_length"], settings["encoding"]
-                ).to(device)
+                batch = head.batch(training, some).to(device)
                 outcome.tokens += batch.tokens.shape[1]
+            engine.set_gradient_accumulation_boundary(number == len(mine))
             with clock("forward"):
-                loss = cross_entropy(engine(batch).float(), batch.labels)
+                loss = head.loss(engine(batch), batch) * factor
             with clock("backward"):
                 engine.backward(loss)
             with clock("step"):
                 engine.step()
             losses.append(loss.detach())
-        value = float(torch.stack(losses).mean())
+        value = _mean_over_ranks(torch.stack(losses).sum() / settings["accumulation"])
         if not np.isfinite(value):
             raise UserError(
                 f"the loss is {value} at step {step + 1}: lower learning_rate in params.yaml "
@@ -107,7 +115,7 @@ def train(
         done = step + 1 == steps
         if done or (step + 1) % settings["selection_every"] == 0:
             with clock("evaluation"):
-                entry["development"] = _accuracy(engine, development, settings, device)
+                entry["development"] = _development(head, engine, development, device)
             if entry["development"] > outcome.best:
                 outcome.best, outcome.best_step, stale = entry["development"], step + 1, 0
                 best_weights = _copy(engine)
@@ -141,16 +149,17 @@ def train(
     return outcome
 
 
-def _accuracy(engine: Any, pairs: Pairs, settings: dict[str, Any], device: torch.device) -> float:
-    values = logits(
-        engine,
-        pairs,
-        settings["max_length"],
-        settings["encoding"],
-        settings["prediction_tokens"],
-        device,
-    )
-    return 100.0 * float((values.argmax(1) == pairs.labels).mean())
+def _development(head: Head, engine: Any, examples: Examples, device: torch.device) -> float:
+    """The main metric, in percent."""
+    predictions = head.predict(engine, examples, device)
+    return next(iter(head.score(predictions, head.task.name, "en").values()))
+
+
+def _mean_over_ranks(value: torch.Tensor) -> float:
+    if torch.distributed.get_world_size() > 1:
+        torch.distributed.all_reduce(value)
+        value = value / torch.distributed.get_world_size()
+    return float(value)
 
 
 def _trainable(engine: Any) -> list[tuple[str, nn.Parameter]]:
