@@ -24,6 +24,7 @@ import pandas as pd
 
 from stages.errors import UserError, run
 from stages.scoring.items import count, measure, read_items
+from stages.tasks import missing
 from stages.writing import replacing
 
 COLUMNS = [
@@ -87,9 +88,14 @@ def score(
             rows += score_target(place, cell, target, (languages or {}).get(target, ()))
         encoder = str(cell["encoder"])
         encoders[encoder] = encoders.get(encoder, False) or bool(cell["stand_in"])
-    if lost := sorted(
-        " -> ".join(name[:2]) + f" seed {name[2]}" for name in set(wanted or ()) - there
-    ):
+    lost = []
+    for name in sorted(set(wanted or ()) - there):
+        place = folder / f"{name[0]}-{name[1]}"
+        if reason := missing.why(place):
+            print(f"  {place}: left out. {reason}")
+        else:
+            lost.append(f"{name[0]} -> {name[1]} seed {name[2]}")
+    if lost:
         raise UserError(f"{folder} lacks cells of the study: {', '.join(lost)}. Run `dvc repro`.")
     # stable: the main metric of a target stays before its others
     table = pd.DataFrame(rows, columns=COLUMNS).sort_values(
@@ -115,18 +121,19 @@ def read_cell(path: Path) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise UserError(f"{path} is not JSON ({error}): run its cell again.") from None
     names = ("method", "intermediate", "target", "seed", "encoder", "stand_in")
-    missing = [name for name in names if name not in cell]
+    absent = [name for name in names if name not in cell]
     if "split" not in cell and not isinstance(cell.get("splits"), dict):
-        missing.append("split")
-    if missing:
-        raise UserError(f"{path} lacks {', '.join(missing)}: it must name its cell in full.")
+        absent.append("split")
+    if absent:
+        raise UserError(f"{path} lacks {', '.join(absent)}: it must name its cell in full.")
     return cell
 
 
 def targets_of(folder: Path, cell: dict[str, Any], wanted: Sequence[str]) -> list[str]:
     """Return what the cell in `folder` predicts: XQuAD and MLQA for one trained on SQuAD."""
     found = sorted(path.name for path in (folder / "predictions").glob("*") if path.is_dir())
-    lost = sorted(set(wanted) - set(found))
+    left_out = cell.get("left_out", {})  # data sets that the user has not brought
+    lost = sorted(set(wanted) - set(found) - set(left_out))
     if lost or not found:
         raise UserError(
             f"{folder / 'predictions'} lacks {', '.join(lost) or cell['target']}/"

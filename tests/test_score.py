@@ -176,3 +176,19 @@ def test_a_language_that_mlqa_lacks_is_refused(tmp_path: Path) -> None:
 def test_a_planned_target_that_the_cell_lacks_is_named(cell: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="lacks pawsx"):
         score(tmp_path, {("none", "xnli", "1"): ["xnli", "pawsx"]})
+
+
+def test_what_the_user_has_not_brought_is_left_out_and_said(
+    cell: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = {("none", "xnli", "1"): ["xnli", "bucc2018"], ("ccg", "xnli", "1"): ["xnli"]}
+    with pytest.raises(UserError, match="lacks bucc2018"):
+        score(tmp_path, wanted)
+    (cell / "cell.json").write_text(json.dumps({**CELL, "left_out": {"bucc2018": "no archive"}}))
+    with pytest.raises(UserError, match="lacks cells of the study: ccg -> xnli seed 1"):
+        score(tmp_path, wanted)
+    (tmp_path / "ccg-xnli").mkdir()
+    (tmp_path / "ccg-xnli" / "missing.txt").write_text("CCGbank is licensed\n")
+    table, _ = score(tmp_path, wanted)
+    assert set(table["target"]) == {"xnli"}
+    assert "ccg-xnli: left out. CCGbank is licensed" in capsys.readouterr().out
