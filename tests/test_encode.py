@@ -143,6 +143,7 @@ def test_both_sides_of_retrieval(tokenizer) -> None:
     (row,) = encode(table("retrieval", rows), find("tatoeba"), tokenizer).to_pylist()
     assert row == {
         "id": "0", "sentence_ids": ids(tokenizer, "er sa"), "english_ids": ids(tokenizer, "he sat"),
+        "english": "he sat",
     }  # fmt: skip
     rows = [{"id": "de-1", "side": "source", "sentence": "er sa", "gold": ["en-1"]}]
     out = encode(table("mining", rows), find("bucc2018"), tokenizer)
