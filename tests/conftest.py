@@ -23,6 +23,7 @@ ENGINE = {
     "precision": "fp32",
     "accumulation": 1,
     "activation_checkpointing": False,
+    "training_tokens": 4096,
     "prediction_tokens": 512,
     "dropout": 0.1,
     "weight_decay": 0.01,

@@ -171,7 +171,7 @@ def test_a_head_learns_what_can_be_learnt_and_predicts_it(
         ours.read(encoded.write(tmp_path / f"{seed}.parquet", kind, columns(seed)))
         for seed in (1, 2)
     )
-    outcome = train(ours, model, training, development, ours.settings, 1, lambda entry: None)
+    outcome = train(ours, model, training, development, ours.settings, 1, lambda *_: None)
     predictions = ours.predict(outcome.engine, development, torch.device("cpu"))
     assert predictions["id"].to_pylist() == [str(i) for i in range(200)]
     scores = ours.score(predictions, ours.task.name, "en")

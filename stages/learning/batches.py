@@ -232,7 +232,7 @@ def passes(
     shares : the rows of each rank. Every rank gets as many passes as the one that needs most,
     since ranks exchange weights and gradients in step. A row of more tokens is a pass of its own.
     """
-    cut = [[rows] if tokens is None else list(_filled(rows, widths, tokens)) for rows in shares]
+    cut = [list(_filled(rows, widths, tokens)) if tokens else [rows] for rows in shares]
     wanted = max(map(len, cut))
     for parts in cut:
         while len(parts) < wanted:
