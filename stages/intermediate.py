@@ -17,7 +17,7 @@ from typing import Any
 
 from stages import params
 from stages.errors import run
-from stages.tasks import find
+from stages.tasks import Task
 from stages.writing import replacing_folder
 
 
@@ -28,12 +28,11 @@ def copy_baseline(encoder: Path, out: Path) -> None:
 
 
 def train_intermediate(
-    task_name: str, encoder: Path, encoded: Path, out: Path, study: str, settings: dict[str, Any]
+    task: Task, encoder: Path, encoded: Path, out: Path, study: str, settings: dict[str, Any]
 ) -> None:
     """Fine-tune the encoder on one English intermediate task and write it to `out`."""
     from stages.learning.cell import learn
 
-    task = find(task_name)
     with learn(
         task,
         encoder=encoder,
@@ -66,12 +65,12 @@ def main() -> None:
         return
     settings = params.read()
     train_intermediate(
-        arguments.task,
+        params.task(settings, arguments.task),
         arguments.encoder,
         arguments.encoded,
         out,
         settings["study"],
-        settings["engine"] | params.of_task(settings["intermediate"], arguments.task),
+        params.of_cell(settings, "intermediate", arguments.task),
     )
 
 

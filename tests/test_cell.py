@@ -125,7 +125,7 @@ def test_intermediate_writes_an_encoder_that_transformers_reads(workplace, tiny_
 
     settings = ENGINE | {"seed": 1, "freeze_embeddings": True}
     out = workplace / "encoders" / "mnli"
-    train_intermediate("mnli", tiny_encoder, workplace / "encoded", out, "test", settings)
+    train_intermediate(find("mnli"), tiny_encoder, workplace / "encoded", out, "test", settings)
     before = AutoModel.from_pretrained(tiny_encoder, add_pooling_layer=False)
     after = AutoModel.from_pretrained(out, add_pooling_layer=False)
     words = "embeddings.word_embeddings.weight"
@@ -152,12 +152,15 @@ def test_a_target_cell_predicts_every_language_and_logs_itself(workplace, tiny_e
 
     settings = ENGINE | {"keep_models": False, "max_steps": 30, "epochs": 10, "dropout": 0.0}
     folder = workplace / "cells" / "none-xnli" / "seed-3"
-    train_target("none", "xnli", 3, tiny_encoder, workplace / "encoded", folder, "test", settings)
+    task = find("xnli")
+    train_target(
+        "none", task, [task], 3, tiny_encoder, workplace / "encoded", folder, "test", settings
+    )
     cell = json.loads((folder / "cell.json").read_text())
     assert (cell["intermediate"], cell["target"], cell["seed"]) == ("none", "xnli", 3)
     assert cell["stand_in"] is True
+    assert cell["splits"] == {"xnli": "test"}
     assert not (folder / "model").exists()
-    task = find("xnli")
     for language in task.languages:
         rows = pq.read_table(folder / "predictions" / "xnli" / f"{language}.parquet")
         assert rows["id"].to_pylist() == [str(i) for i in range(30)]

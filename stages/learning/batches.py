@@ -29,9 +29,13 @@ class Ragged:
     @classmethod
     def of(cls, column: pa.ChunkedArray | pa.Array) -> Ragged:
         """Take over a column of lists of numbers."""
-        if isinstance(column, pa.ChunkedArray):
-            column = pa.concat_arrays(column.chunks) if column.chunks else column.combine_chunks()
-        return cls(column.values.to_numpy(), column.offsets.to_numpy().astype(np.int64))
+        ends, values = _lists(column)
+        return cls(values.to_numpy(), ends)
+
+    @classmethod
+    def of_cut(cls, cut: Cut) -> Ragged:
+        """The stretches that `cut` names, as rows."""
+        return cls(cut.values[runs(cut.begins, cut.lengths)], ends_of(cut.lengths))
 
     def __len__(self) -> int:
         return len(self.ends) - 1
@@ -46,8 +50,7 @@ class Ragged:
 
     def take(self, rows: np.ndarray) -> Ragged:
         """The given rows only."""
-        lengths = self.ends[rows + 1] - self.ends[rows]
-        return Ragged(self.values[runs(self.ends[rows], lengths)], ends_of(lengths))
+        return Ragged.of_cut(self.cut(rows, self.ends[rows + 1] - self.ends[rows]))
 
     def cut(self, rows: np.ndarray, lengths: np.ndarray) -> Cut:
         """The first `lengths` values of the given rows, for `splice`."""
@@ -94,6 +97,20 @@ class Batch:
             move(self.places),
             move(self.labels),
         )
+
+
+def nested(column: pa.ChunkedArray) -> tuple[np.ndarray, Ragged]:
+    """Take over a column of lists of lists of numbers: ends of the rows among the inner lists."""
+    ends, lists = _lists(column)
+    return ends, Ragged.of(lists)
+
+
+def _lists(column: pa.ChunkedArray | pa.Array) -> tuple[np.ndarray, pa.Array]:
+    """Cumulative lengths from 0, int64 (n + 1), and the values of a column of lists."""
+    if isinstance(column, pa.ChunkedArray):
+        column = pa.concat_arrays(column.chunks) if column.chunks else column.combine_chunks()
+    ends = column.offsets.to_numpy().astype(np.int64)
+    return ends - ends[0], column.flatten()
 
 
 def lay_out(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -85,7 +87,7 @@ def learn(
             f"{world * settings['accumulation']}."
         )
     encoders.check_length(encoder, settings["max_length"])
-    head = head_of(task, settings)
+    head = head_of(labelled(task, encoded), settings)
     torch.manual_seed(seed)
     folder = encoded / task.name / "en"
     training = head.read(folder / "train.parquet")
@@ -146,6 +148,14 @@ def learn(
         recorder.point(0, {"seconds/load": time.monotonic() - begun})
         yield train_with(recorder)
     state.clear()
+
+
+def labelled(task: Task, encoded: Path) -> Task:
+    """The task with its labels: those of CCG are in a file beside the encoded data."""
+    if task.labels or task.head != "tagging":
+        return task
+    labels = json.loads((encoded / task.name / "labels.json").read_text())
+    return dataclasses.replace(task, labels=tuple(labels))
 
 
 def _progress(name: str, steps: int) -> Callable[[dict[str, float]], None]:

@@ -85,9 +85,17 @@ def head_of(task: Task, settings: dict[str, Any]) -> Head:
     UserError
         The task is not trained at all.
     """
+    from stages.learning.heads.choice import Choice
     from stages.learning.heads.pair import Pair
+    from stages.learning.heads.span import Span
+    from stages.learning.heads.tagging import Tagging
 
-    heads: dict[str, type[Head]] = {"pair": Pair}
+    heads: dict[str, type[Head]] = {
+        "pair": Pair,
+        "choice": Choice,
+        "tagging": Tagging,
+        "span": Span,
+    }
     if task.head not in heads:
         raise UserError(
             f"{task.name} is not trained ({task.head}): it belongs to retrieve.tasks of "

@@ -71,9 +71,11 @@ class Pair(Head):
         return PairClassifier(encoder, classes, settings["pooling"], settings["dropout"])
 
     def widths(self, examples: Pairs) -> np.ndarray:
-        sequences = 1 if self.settings["encoding"] == "joint" else 2
-        total = examples.first.lengths + examples.second.lengths + 4
-        return np.minimum(total, sequences * self.settings["max_length"])
+        first, second = examples.first.lengths + 2, examples.second.lengths + 2
+        limit = self.settings["max_length"]
+        if self.settings["encoding"] == "joint":
+            return np.minimum(first + second, limit)
+        return np.minimum(first, limit) + np.minimum(second, limit)
 
     def batch(self, examples: Pairs, rows: np.ndarray) -> Batch:
         return assemble(examples, rows, self.settings["max_length"], self.settings["encoding"])
