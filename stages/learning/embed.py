@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import XLMRobertaModel
 
 from stages.errors import UserError
 from stages.learning import encoder as encoders
 from stages.learning.batches import Ragged, sentences
 from stages.learning.heads.pooling import mean_by_part
 from stages.learning.predict import collect
+from stages.learning.xlmr import XLMR
 
 
-def read_layers(folder: Path, layer: int, precision: str) -> XLMRobertaModel:
+def read_layers(folder: Path, layer: int, precision: str) -> XLMR:
     """Return the encoder in `folder` up to hidden state `layer`; the layers above are not computed.
 
     layer : as transformers counts `hidden_states`: 0 are the embeddings, n the output of layer n.
@@ -33,12 +33,12 @@ def read_layers(folder: Path, layer: int, precision: str) -> XLMRobertaModel:
     model.encoder.layer = layers[:layer]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     kind = torch.bfloat16 if precision == "bf16" else torch.float32
-    model.to(device=device, dtype=kind)  # type: ignore[call-arg]
+    model.to(device=device, dtype=kind)
     return model.eval()
 
 
 @torch.no_grad()
-def embed(model: XLMRobertaModel, texts: Ragged, max_length: int, tokens: int) -> np.ndarray:
+def embed(model: XLMR, texts: Ragged, max_length: int, tokens: int) -> np.ndarray:
     """Return the mean state of every text, float32 (n, size), `<s>` and `</s>` included.
 
     max_length : tokens of a text with its special tokens; what is longer is cut off.
@@ -46,7 +46,7 @@ def embed(model: XLMRobertaModel, texts: Ragged, max_length: int, tokens: int) -
     """
 
     def means(which: np.ndarray) -> torch.Tensor:
-        batch: Any = sentences(texts, which, max_length).to(model.device)
+        batch: Any = sentences(texts, which, max_length).to(model.device())
         return mean_by_part(encoders.states(model, batch).float(), batch.parts)
 
     return collect(np.minimum(texts.lengths + 2, max_length), tokens, means)

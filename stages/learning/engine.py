@@ -74,7 +74,7 @@ def _import_deepspeed() -> Any:
         compiling = compiler.compile
         compiler.compile = lambda *_, **__: lambda function: function
         try:
-            import deepspeed.runtime.zero.muon.muon_optimizer  # noqa: F401
+            import deepspeed.runtime.zero.muon.muon_optimizer
         finally:
             compiler.compile = compiling
         # a shared-memory collective that needs a compiler at every start; gloo serves as well

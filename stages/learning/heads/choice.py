@@ -16,7 +16,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from torch.nn.functional import cross_entropy
-from transformers import XLMRobertaModel
 
 from stages.errors import UserError
 from stages.learning.batches import BOS, EOS, Batch, Cut, Ragged, lay_out, nested, splice, truncate
@@ -24,6 +23,7 @@ from stages.learning.heads import Head
 from stages.learning.heads.pair import classified
 from stages.learning.heads.pooling import Classifier, compare, logits_by_sentence
 from stages.learning.predict import collect, evaluating
+from stages.learning.xlmr import XLMR
 from stages.scoring.accuracy import accuracy
 
 
@@ -53,7 +53,7 @@ class Choices:
 class ChoiceClassifier(Classifier):
     """Scores, float (rows, options)."""
 
-    def __init__(self, encoder: XLMRobertaModel, options: int, settings: dict[str, Any]):
+    def __init__(self, encoder: XLMR, options: int, settings: dict[str, Any]):
         super().__init__(encoder, 1, settings["pooling"], settings["dropout"])
         self.options = options
         self.encoding = settings["encoding"]
@@ -104,7 +104,7 @@ class Choice(Head):
             table["label"].to_numpy().astype(np.int64),
         )
 
-    def build(self, encoder: XLMRobertaModel) -> ChoiceClassifier:
+    def build(self, encoder: XLMR) -> ChoiceClassifier:
         return ChoiceClassifier(encoder, len(self.task.labels), self.settings)
 
     def widths(self, examples: Choices) -> np.ndarray:

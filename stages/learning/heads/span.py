@@ -19,7 +19,6 @@ import pyarrow.parquet as pq
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
-from transformers import XLMRobertaModel
 
 from stages.errors import UserError
 from stages.learning.batches import BOS, EOS, Batch, Cut, Ragged, lay_out, runs, splice
@@ -28,6 +27,7 @@ from stages.learning.heads import Head
 from stages.learning.heads.answers import answer_tokens, by_window, decode
 from stages.learning.heads.windows import Windows, windows
 from stages.learning.predict import collect, evaluating
+from stages.learning.xlmr import XLMR
 from stages.scoring.mlqa import mlqa_em_f1
 from stages.scoring.squad import squad_em_f1
 from stages.scoring.squad2 import squad2_em_f1
@@ -78,7 +78,7 @@ class Questions:
 class SpanClassifier(nn.Module):
     """Logits of start and end, float (T, 2)."""
 
-    def __init__(self, encoder: XLMRobertaModel):
+    def __init__(self, encoder: XLMR):
         super().__init__()
         self.encoder = encoder
         self.out = nn.Linear(encoder.config.hidden_size, 2)
@@ -126,7 +126,7 @@ class Span(Head):
             cut,
         )
 
-    def build(self, encoder: XLMRobertaModel) -> SpanClassifier:
+    def build(self, encoder: XLMR) -> SpanClassifier:
         return SpanClassifier(encoder)
 
     def window_widths(self, examples: Questions) -> np.ndarray:

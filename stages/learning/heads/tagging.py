@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
-from transformers import XLMRobertaModel
 
 from stages.errors import UserError
 from stages.learning.batches import (
@@ -31,9 +30,10 @@ from stages.learning.batches import (
     runs,
     splice,
 )
-from stages.learning.encoder import states
+from stages.learning.encoder import states_read
 from stages.learning.heads import Head
 from stages.learning.predict import collect, evaluating
+from stages.learning.xlmr import XLMR
 from stages.scoring.tagging import chunk_f1, token_accuracy
 
 
@@ -100,7 +100,7 @@ def split(word_ends: np.ndarray, sentence_ends: np.ndarray, room: int) -> np.nda
 class TokenClassifier(nn.Module):
     """Logits, float (words, tags), of the words at `batch.places`."""
 
-    def __init__(self, encoder: XLMRobertaModel, tags: int, dropout: float):
+    def __init__(self, encoder: XLMR, tags: int, dropout: float):
         super().__init__()
         self.encoder = encoder
         self.dropout = nn.Dropout(dropout)
@@ -110,7 +110,7 @@ class TokenClassifier(nn.Module):
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """Classify the states of the first subwords."""
-        return self.out(self.dropout(states(self.encoder, batch)[batch.places]))
+        return self.out(self.dropout(states_read(self.encoder, batch)))
 
 
 class Tagging(Head):
@@ -142,7 +142,7 @@ class Tagging(Head):
             self.settings["max_length"] - 2,
         )
 
-    def build(self, encoder: XLMRobertaModel) -> TokenClassifier:
+    def build(self, encoder: XLMR) -> TokenClassifier:
         return TokenClassifier(encoder, len(self.task.labels), self.settings["dropout"])
 
     def widths(self, examples: Sentences) -> np.ndarray:
