@@ -17,7 +17,7 @@ from typing import Any
 
 from stages import params
 from stages.errors import run
-from stages.tasks import Task
+from stages.tasks import Task, missing
 from stages.writing import replacing_folder
 
 
@@ -31,10 +31,13 @@ def train_intermediate(
     task: Task, encoder: Path, encoded: Path, out: Path, study: str, settings: dict[str, Any]
 ) -> None:
     """Fine-tune the encoder on one English intermediate task and write it to `out`."""
+    from stages.learning import resume
     from stages.learning.cell import learn
 
+    cell = f"intermediate-{task.name}"
     with learn(
         task,
+        cell=cell,
         encoder=encoder,
         encoded=encoded,
         study=study,
@@ -49,6 +52,8 @@ def train_intermediate(
             trained.write(folder)
             if trained.recorder:
                 trained.recorder.artifacts(folder, "model")
+    if trained.first_rank:
+        resume.finish(cell)
 
 
 def main() -> None:
@@ -62,6 +67,10 @@ def main() -> None:
     out = arguments.out or Path("encoders") / arguments.task
     if arguments.task == "none":
         copy_baseline(arguments.encoder, out)
+        return
+    if reason := missing.why(arguments.encoded / arguments.task):
+        if params.first_rank():
+            missing.leave(out, reason)
         return
     settings = params.read()
     train_intermediate(

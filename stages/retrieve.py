@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from stages import params, tracking
 from stages.errors import UserError, run
-from stages.tasks import Task
+from stages.tasks import Task, missing
 from stages.writing import replacing_folder
 
 if TYPE_CHECKING:
@@ -124,13 +124,14 @@ def retrieve(
         raise UserError(f"params.yaml: retrieve.pooling is {settings['pooling']!r}; expected mean.")
     max_length = settings.get("max_length") or encoders.longest(encoder)
     encoders.check_length(encoder, max_length)
-    model = embedding.read_layers(encoder, settings["layer"], settings["precision"])
+    model = embedding.read(encoder, settings["layer"], settings["precision"])
     stand_in = encoders.is_stand_in(encoder)
     done = {"tokens": 0, "seconds": 0.0}
 
     def embed(texts: Ragged) -> np.ndarray:
         begun = time.monotonic()
-        found = embedding.embed(model, texts, max_length, settings["prediction_tokens"])
+        budget = settings["prediction_tokens"]
+        found = embedding.embed(model, texts, settings["layer"], max_length, budget)
         done["tokens"] += int((texts.lengths + 2).clip(max=max_length).sum())
         done["seconds"] += time.monotonic() - begun
         return found
@@ -250,14 +251,27 @@ def main() -> None:
     wanted = settings.get("retrieve", {})
     if not wanted.get("tasks"):
         raise UserError("params.yaml: retrieve.tasks is empty; name tatoeba or bucc2018 there.")
+    out = arguments.out or Path("cells") / f"{arguments.intermediate}-retrieval"
+    encoder = arguments.encoder or Path("encoders") / arguments.intermediate
+    tasks = []
+    for name in wanted["tasks"]:
+        reason = missing.why(arguments.encoded / name)
+        if reason:
+            print(f"  {name}: left out. {reason}", flush=True)
+        else:
+            tasks.append(params.task(settings, name))
+    if reason := missing.why(encoder):
+        missing.leave(out, reason)
+        return
+    if not tasks:
+        missing.leave(out, f"no data for {', '.join(wanted['tasks'])}.")
+        return
     engine = {key: settings["engine"][key] for key in ("precision", "prediction_tokens")}
-    with replacing_folder(
-        arguments.out or Path("cells") / f"{arguments.intermediate}-retrieval"
-    ) as folder:
+    with replacing_folder(out) as folder:
         retrieve(
             arguments.intermediate,
-            [params.task(settings, name) for name in wanted["tasks"]],
-            arguments.encoder or Path("encoders") / arguments.intermediate,
+            tasks,
+            encoder,
             arguments.encoded,
             arguments.data,
             folder / "seed-0",

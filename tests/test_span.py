@@ -156,7 +156,7 @@ def test_the_pair_with_the_highest_sum_is_the_answer(tmp_path: Path) -> None:
 
 
 def test_an_end_before_its_start_is_no_answer(tmp_path: Path) -> None:
-    scores = Scores([(0, 8), (1, 0), (7, 1)])
+    scores = Scores([(0, 8), (1, 0), (7, 0.5)])
     assert answer(span(), tmp_path, [[20, 21, 22]], scores) == ["a"]  # 0 + 8, not 7 + 8
 
 
@@ -174,7 +174,7 @@ def test_the_best_window_answers(tmp_path: Path) -> None:
 
 def test_an_answer_begins_in_the_window_of_its_most_context(tmp_path: Path) -> None:
     # abcd and cdef: c belongs to the first window, d to the second; so "cde" is not found
-    scores = Scores([(0, 0), (0, 0), (9, 0), (1, 1), (0, 9), (0, 0)])
+    scores = Scores([(0, 0), (0, 0), (9, 0), (1, 0), (0, 9), (0, 0)])
     assert answer(span(), tmp_path, [[20, 21, 22, 23, 24, 25]], scores) == ["de"]
 
 
@@ -187,8 +187,16 @@ def test_only_squad2_answers_nothing(tmp_path: Path) -> None:
 
 
 def test_nothing_is_the_answer_only_where_every_window_says_so(tmp_path: Path) -> None:
-    # the lowest <s> of the windows counts: here it is the same in both
-    assert answer(span("squad2"), tmp_path, [[20, 21, 22, 23, 24]], Scores([(1, 1)], 3)) == [""]
+    head = span("squad2")
+    columns = rows([[20, 21, 22, 23, 24]], [["a"]], [[0]])
+    examples = head.read(encoded.write(tmp_path / "s.parquet", "span", columns))
+    # first and last token, their score, and that of <s>, whose lowest counts; in two windows
+    found = np.array([[0, 0, 2.0, 3.0], [1, 2, -1.0, 1.0]])
+    assert head.texts(examples, found) == ["a"]
+    found[1, 3] = 2.5
+    assert head.texts(examples, found) == [""]
+    found[1, 2] = 2.5
+    assert head.texts(examples, found) == ["de"]
 
 
 def test_an_answer_is_cut_from_the_context_by_code_points(tmp_path: Path) -> None:

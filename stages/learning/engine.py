@@ -253,6 +253,14 @@ def _from_first(
     return here
 
 
+def from_first_rank(value: Any) -> Any:
+    """Return the first rank's value on every rank."""
+    told = [value]
+    if torch.distributed.get_world_size() > 1:
+        torch.distributed.broadcast_object_list(told, 0)
+    return told[0]
+
+
 def _is_plain(engine: Any) -> bool:
     """Whether AdamW works on the model's parameters themselves (stage 0), not on shares of them."""
     return isinstance(engine.optimizer, torch.optim.Optimizer)

@@ -1,6 +1,6 @@
 """Resume: the state of a training run, outside DVC's outputs, so that a killed run goes on.
 
-State lies in .state/<cell>/<key>/. The key is a hash of the parameters that the result depends on,
+State lies in .state/<cell>/[seed-<seed>/]<key>/. The key is a hash of the parameters that the result depends on,
 the data, the encoder and the code: whatever differs begins anew, and never meets another run's
 state. How the work is done (ranks, ZeRO stage, offload, passes) is not part of it: a run goes on
 with fewer ranks, or with a higher ZeRO stage after it ran out of memory.
@@ -8,15 +8,15 @@ with fewer ranks, or with a higher ZeRO stage after it ran out of memory.
 A generation is one file, `step-<steps done>.<checksum>.pt`: written under another name, flushed to
 the disk, then renamed. The last two are kept. One that does not agree with its checksum is
 reported and left for the one before it. Of the runs of one cell with another key, only the latest
-keeps its state, and none does once the cell is finished: an unfinished cell holds four generations
-at most (and a fifth while it is written), of 16 bytes a trained parameter each.
+keeps its state: an unfinished cell holds four generations at most (and a fifth while it is
+written), of 16 bytes a trained parameter each. A finished cell keeps 4 bytes a parameter, until
+another begins.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
-import io
 import json
 import os
 import shutil
@@ -38,6 +38,7 @@ STAGES = Path(__file__).parents[1]
 # the code that a trained cell depends on: what is learnt, from what, and by which metric selected
 CODE = ("learning", "tasks", "scoring")
 KEPT = 2
+MARK = "in-place"
 # parameters that say how the work is done, when it is saved, or what is written afterwards
 WITHOUT_EFFECT = (
     "zero_stage",
@@ -175,10 +176,9 @@ class State:
         """
         content = self._read() if _rank() == 0 else None
         tensors = content.pop("tensors") if content else {}
-        told: list[Any] = [content and content["step"], content and content["extra"], bool(tensors)]
-        if torch.distributed.get_world_size() > 1:
-            torch.distributed.broadcast_object_list(told, 0)
-        step, extra, unfinished = told
+        step, extra, unfinished = deepspeed_engine.from_first_rank(
+            (content and content["step"], content and content["extra"], bool(tensors))
+        )
         if step is None:
             return 0, {}
         if unfinished:
@@ -187,9 +187,10 @@ class State:
 
     def _read(self) -> dict[str, Any] | None:
         for path in self.generations():
-            data = path.read_bytes()
-            if hashlib.sha256(data).hexdigest()[:16] == path.name.split(".")[1]:
-                content: dict[str, Any] = torch.load(io.BytesIO(data), weights_only=True)
+            with path.open("rb") as stream:
+                checksum = hashlib.file_digest(stream, "sha256").hexdigest()[:16]
+            if checksum == path.name.split(".")[1]:
+                content: dict[str, Any] = torch.load(path, weights_only=True, mmap=True)
                 return content
             print(
                 f"  {path} is damaged (its checksum differs); going on from the state before it",
@@ -200,20 +201,43 @@ class State:
 
     def forget_others(self) -> None:
         """Keep the state of this key and of the latest other one of the cell."""
-        if _rank() != 0:
-            return
-        others = [path for path in self.folder.parent.glob("*/") if path != self.folder]
-        others.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-        for path in others[1:]:
-            shutil.rmtree(path, ignore_errors=True)
+        if _rank() == 0:
+            keep_latest(self.folder)
 
     def clear(self) -> None:
-        """Forget all states of the cell: it is finished."""
+        """Forget all states of the cell: what came of it is in place."""
         if _rank() == 0:
             shutil.rmtree(self.folder.parent, ignore_errors=True)
 
 
-class _Hashing(io.RawIOBase):
+def keep_latest(folder: Path) -> None:
+    """Of the folders beside `folder`, remove all but the latest."""
+    beside = [path for path in folder.parent.glob("*/") if path != folder]
+    beside.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in beside[1:]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def finish(cell: str) -> None:
+    """Mark a cell whose outputs are in place.
+
+    Its state stays until another cell begins: a pipeline that is killed before it has taken the
+    outputs over runs the cell again, which then only writes them.
+    """
+    (ROOT / cell / MARK).touch()
+    for path in (ROOT / cell).rglob("step-*.pt"):
+        if path != max(path.parent.glob("step-*.pt")):
+            path.unlink()
+
+
+def forget_finished(cell: str) -> None:
+    """Remove the states of finished cells other than this one."""
+    for mark in ROOT.glob(f"*/{MARK}"):
+        if mark.parent != ROOT / cell:
+            shutil.rmtree(mark.parent, ignore_errors=True)
+
+
+class _Hashing:
     """A stream into a file that knows the checksum of what went through, and what failed."""
 
     def __init__(self, file: Any):
@@ -236,7 +260,7 @@ class _Hashing(io.RawIOBase):
 
 def _serialise(content: dict[str, Any], stream: _Hashing) -> None:
     try:
-        torch.save(content, stream)
+        torch.save(content, stream)  # type: ignore[arg-type]
     except Exception:
         # torch reports what the disk said in its own words
         if stream.failure:

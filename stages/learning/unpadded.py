@@ -129,7 +129,7 @@ class _ByRuns(torch.autograd.Function):
     """Attention on the CPU, run by run."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         context: Any,
         query: torch.Tensor,
         key: torch.Tensor,
@@ -149,9 +149,7 @@ class _ByRuns(torch.autograd.Function):
         return mixed
 
     @staticmethod
-    def backward(  # type: ignore[override]
-        context: Any, gradient: torch.Tensor
-    ) -> tuple[torch.Tensor | None, ...]:
+    def backward(context: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         query, key, value, mixed, *sums = context.saved_tensors
         gradient = gradient.contiguous()
         # a sequence that asks for nothing is in no run

@@ -70,12 +70,14 @@ class XLMR(nn.Module):
         positions: torch.Tensor,
         layout: Layout,
         places: torch.Tensor | None = None,
+        layer: int | None = None,
     ) -> torch.Tensor:
         """Return hidden states, (T, size), or those of the places that `layout.reading` asks for.
 
         tokens, positions : int64 (T). places : int64, the tokens whose states are wanted.
+        layer : whose states; 0 is the embedding layer, None the last layer.
         """
-        layers = self.encoder.layer
+        layers = self.encoder.layer[:layer]
         rate = self.dropout if self.training else 0.0
         # one draw a pass: a layer that is computed again has to drop the same again
         draw = int(torch.randint(2**62, ())) if rate else 0
@@ -95,10 +97,6 @@ class XLMR(nn.Module):
             else:
                 states = module(*inputs)
         return states if places is None or len(layers) else states[places]
-
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return self.embeddings.LayerNorm.weight.device
 
 
 class Layers(nn.Module):
