@@ -22,7 +22,7 @@ from stages.learning.batches import evenly
 from stages.learning.engine import join_ranks
 from stages.learning.heads import Head, head_of
 from stages.learning.progress import Progress, matmul_peak
-from stages.learning.train import Curve, Outcome, total_steps, train
+from stages.learning.train import Outcome, total_steps, train
 from stages.tasks import Task
 
 WORK = ("data", "forward", "backward", "step")  # of the seconds, what training itself takes
@@ -107,41 +107,36 @@ def learn(
         resume.forget_finished(cell.split("/")[0])
 
     def train_with(recorder: tracking.Cell | None) -> Trained:
-        say = progress(name, steps, world, settings["precision"], device) if rank == 0 else None
+        reported = set()
 
-        def record_entry(entry: dict[str, float]) -> None:
+        def report(entry: dict[str, float]) -> None:
+            reported.add(entry["step"])
             if recorder:
                 step = int(entry["step"])
                 recorder.point(step, {k: v for k, v in entry.items() if k != "step"})
 
-        def report(entry: dict[str, float], curve: Curve) -> None:
-            if say:
-                say(entry, curve)
-            record_entry(entry)
-            reported.add(entry["step"])
-
-        before, reported = since_start(), set[float]()
-        outcome = train(head, model, training, development, settings, seed, report, state)
-        curve = outcome.curve
-        for entry in curve.entries:
-            if entry["step"] not in reported:  # by the process that was killed, perhaps
-                record_entry(entry)
+        lines = progress(name, steps, world, settings["precision"], device) if rank == 0 else None
+        before = since_start()
+        outcome = train(head, model, training, development, settings, seed, report, state, lines)
+        for entry in outcome.curve:
+            if entry["step"] not in reported:  # by the process that was killed, perhaps not either
+                report(entry)
         if recorder:
-            spent = {"start": before, **curve.seconds}
-            working = sum(curve.seconds.get(k, 0.0) for k in WORK)
+            seconds = {"start": before, **outcome.seconds}
+            working = sum(seconds.get(name, 0.0) for name in WORK)
             recorder.point(
                 outcome.steps,
-                {f"seconds/{k}": v for k, v in spent.items()}
-                | {"tokens_per_second": curve.tokens * world / max(working, 1e-9)},
+                {f"seconds/{k}": v for k, v in seconds.items()}
+                | {"tokens_per_second": outcome.tokens * world / max(working, 1e-9)},
             )
         record = {
             "task": task.name,
             "task_version": task.version,
             "seed": seed,
             "rows": len(training),
-            "steps": len(curve.entries),
-            "best_step": curve.best_step,
-            "development": round(curve.best, 4),
+            "steps": len(outcome.curve),
+            "best_step": outcome.best_step,
+            "development": round(outcome.best, 4),
             "encoder": encoders.name(encoder),
             "randomly_initialised": stand_in,
             "settings": settings,

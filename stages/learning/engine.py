@@ -202,6 +202,7 @@ def gather(engine: Any) -> dict[str, torch.Tensor]:
     from deepspeed.utils import safe_get_full_fp32_param, safe_get_full_optimizer_state
 
     found = {}
+    _link_moments(engine)
     for name, parameter in trainable(engine):
         if _is_plain(engine):
             state = engine.optimizer.state[parameter]
@@ -288,5 +289,12 @@ def _open_moments(engine: Any, step: int) -> None:
             "step": torch.tensor(float(step), device=share.device),
             **{kind: torch.zeros_like(share, requires_grad=False) for kind in MOMENTS},
         }
-    if hasattr(outer, "_lazy_init_hp_params_optimizer_state"):
-        outer._lazy_init_hp_params_optimizer_state()
+    _link_moments(engine)
+
+
+def _link_moments(engine: Any) -> None:
+    """Let parameters find their moments: DeepSpeed does so after the first group's first step,
+    when the moments of the second do not exist yet."""
+    if hasattr(engine.optimizer, "_lazy_init_hp_params_optimizer_state"):
+        engine.optimizer._hp_optimizer_states_linked = False
+        engine.optimizer._lazy_init_hp_params_optimizer_state()

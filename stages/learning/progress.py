@@ -12,7 +12,7 @@ from stages.learning.unpadded import Layout
 from stages.learning.xlmr import Config
 
 if TYPE_CHECKING:
-    from stages.learning.train import Curve
+    from stages.learning.train import Outcome
 
 SECONDS_A_LINE = 5
 
@@ -73,26 +73,26 @@ class Progress:
         self.printed = 0.0
         self.first: tuple[float, int, int, float] | None = None
 
-    def __call__(self, entry: dict[str, float], curve: Curve) -> None:
+    def __call__(self, entry: dict[str, float], outcome: Outcome) -> None:
         now, step = time.monotonic(), int(entry["step"])
         # a run that goes on knows its speed from here on, and the first step is a slow one
-        self.first = self.first or (now, step, curve.tokens, curve.flops)
+        self.first = self.first or (now, step, outcome.tokens, outcome.flops)
         due = now - self.printed >= SECONDS_A_LINE
         if due or step == self.steps or "development" in entry:
             self.printed = now
-            print(self.line(now, entry, curve), file=sys.stderr, flush=True)
+            print(self.line(now, entry, outcome), file=sys.stderr, flush=True)
 
-    def line(self, now: float, entry: dict[str, float], curve: Curve) -> str:
+    def line(self, now: float, entry: dict[str, float], outcome: Outcome) -> str:
         assert self.first
         begun, first, tokens, flops = self.first
         step, seconds = int(entry["step"]), now - begun
         text = f"  {self.name}  step {step}/{self.steps}  loss {entry['loss']:.3f}"
         if step > first and seconds > 0:
             left = seconds / (step - first) * (self.steps - step)
-            speed = (curve.tokens - tokens) * self.ranks / seconds
+            speed = (outcome.tokens - tokens) * self.ranks / seconds
             text += f"  {left:.0f} s left  {speed:,.0f} tokens/s"
             if self.peak:
-                text += f"  {(curve.flops - flops) / seconds / self.peak:.0%} of peak"
+                text += f"  {(outcome.flops - flops) / seconds / self.peak:.0%} of peak"
         if "development" in entry:
             text += f"  English development {entry['development']:.1f}"
         return text

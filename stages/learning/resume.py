@@ -1,6 +1,6 @@
 """Resume: the state of a training run, outside DVC's outputs, so that a killed run goes on.
 
-State lies in .state/<cell>/[seed-<seed>/]<key>/. The key is a hash of the parameters that the result depends on,
+State lies in .state/<cell>/<key>/. The key is a hash of the parameters that the result depends on,
 the data, the encoder and the code: whatever differs begins anew, and never meets another run's
 state. How the work is done (ranks, ZeRO stage, offload, passes) is not part of it: a run goes on
 with fewer ranks, or with a higher ZeRO stage after it ran out of memory.
@@ -254,7 +254,11 @@ class _Hashing:
             raise
         return len(data)
 
+    def flush(self) -> None:
+        self.file.flush()
+
     def checksum(self) -> str:
+        """What names the file."""
         return self.digest.hexdigest()[:16]
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from stages.errors import UserError
 from stages.learning import engine as deepspeed_engine
 from stages.learning.batches import Batch, evenly, passes, training_rows
 from stages.learning.heads import Examples, Head
-from stages.learning.progress import training_flops
+from stages.learning.progress import Progress, training_flops
 from stages.learning.resume import State
 
 # on a GPU, optimizer steps between two looks at the loss: each look waits for the device
@@ -26,16 +27,18 @@ Entry = dict[str, float]
 
 
 @dataclass
-class Curve:
-    """What is known of a run so far; all of it is part of the saved state.
+class Outcome:
+    """What training leaves: the engine with the best weights, the curve and where time went.
 
-    `entries` : one dict a step with step, loss, learning_rate, and development (percent) where it
-    was measured. `seconds` : by activity. `best` : the main metric on development data in percent;
+    `curve` : one dict a step with step, loss, learning_rate, and development (percent) where it was
+    measured. `seconds` : by activity. `best` : the main metric on development data in percent;
     `best_step` its step, `stale` the evaluations since. `tokens`, `flops` : that went through the
     model in training, on this rank.
     """
 
-    entries: list[Entry] = field(default_factory=list)
+    engine: Any
+    steps: int
+    curve: list[Entry] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     best: float = -1.0
     best_step: int = 0
@@ -43,14 +46,16 @@ class Curve:
     tokens: int = 0
     flops: float = 0.0
 
+    def saved(self) -> dict[str, Any]:
+        """What belongs to a saved state."""
+        return {k: v for k, v in vars(self).items() if k not in ("engine", "steps")}
 
-@dataclass
-class Outcome:
-    """What training leaves: the engine with the best weights in place, and the curve."""
-
-    engine: Any
-    steps: int
-    curve: Curve
+    def go_on(self, saved: dict[str, Any]) -> None:
+        """Take over a saved state; the seconds of this process so far come on top."""
+        seconds = dict(self.seconds)
+        vars(self).update(saved)
+        for name, value in seconds.items():
+            self.seconds[name] = self.seconds.get(name, 0.0) + value
 
 
 def total_steps(settings: dict[str, Any], rows: int) -> int:
@@ -67,8 +72,9 @@ def train(
     development: Examples,
     settings: dict[str, Any],
     seed: int,
-    report: Callable[[Entry, Curve], None],
+    report: Callable[[Entry], None],
     state: State | None = None,
+    progress: Progress | None = None,
 ) -> Outcome:
     """Fine-tune `model` and leave its best weights in place.
 
@@ -86,81 +92,82 @@ def train(
         be written.
     """
     _, world, device = deepspeed_engine.join_ranks()
-    curve = Curve()
-    clock = _Clock(curve.seconds)
-    with clock("engine"):
-        engine = deepspeed_engine.start(model.to(device), settings, world)
-    run = _Run(head, engine, settings, seed, total_steps(settings, len(training)), curve, clock)
-    run.training, run.widths = training, head.widths(training)
-    run.development = development.take(evenly(len(development), settings["selection_examples"]))
-    if state is None:
-        run.go(report, None)
-    else:
-        with state:
-            run.go(report, state)
-    return Outcome(engine, run.steps, curve)
+    begun = time.monotonic()
+    engine = deepspeed_engine.start(model.to(device), settings, world)
+    outcome = Outcome(engine, total_steps(settings, len(training)))
+    outcome.seconds["engine"] = time.monotonic() - begun
+    run = _Run(head, training, development, settings, seed, outcome)
+
+    def tell(entry: Entry) -> None:
+        report(entry)
+        if progress:
+            progress(entry, outcome)
+
+    with state or nullcontext():
+        run.go(tell, state)
+    return outcome
 
 
 class _Run:
     """One run of `train`."""
 
-    training: Any
-    development: Any
-    widths: np.ndarray
-
     def __init__(
         self,
         head: Head,
-        engine: Any,
+        training: Any,
+        development: Any,
         settings: dict[str, Any],
         seed: int,
-        steps: int,
-        curve: Curve,
-        clock: _Clock,
+        outcome: Outcome,
     ):
-        self.head, self.engine, self.settings = head, engine, settings
-        self.seed, self.steps, self.curve, self.clock = seed, steps, curve, clock
+        self.head, self.settings, self.seed, self.outcome = head, settings, seed, outcome
+        self.engine, self.device = outcome.engine, outcome.engine.device
         self.rank, self.world = torch.distributed.get_rank(), torch.distributed.get_world_size()
-        self.device = engine.device
+        self.training, self.widths = training, head.widths(training)
+        wanted = evenly(len(development), settings["selection_examples"])
+        self.development = development.take(wanted)
         self.best: dict[str, torch.Tensor] = {}
 
-    def go(self, report: Callable[[Entry, Curve], None], state: State | None) -> None:
+    def go(self, report: Callable[[Entry], None], state: State | None) -> None:
         """Train to the end, from the saved state where there is one."""
         begin, finished = self.resume(state) if state else (0, False)
         if not finished:
             self.loop(begin, report, state)
-        if self.curve.best_step != self.curve.entries[-1]["step"]:
+        if self.outcome.best_step != self.outcome.curve[-1]["step"]:
             deepspeed_engine.restore(self.engine, self.best)
         if state and not finished:
             with self.clock("saving"):
-                state.save(self.engine, self.steps, self.extra(), finished=True)
+                state.save(self.engine, self.outcome.steps, self.extra(finished=True), True)
 
     def resume(self, state: State) -> tuple[int, bool]:
         with self.clock("saving"):
             begin, saved = state.restore(self.engine)
         if not saved:
             return 0, False
-        seconds = self.curve.seconds
-        for name, value in saved["curve"].items():
-            setattr(self.curve, name, value)
-        # seconds of this process so far come on top
-        for name, value in seconds.items():
-            self.curve.seconds[name] = self.curve.seconds.get(name, 0.0) + value
-        self.clock.seconds = self.curve.seconds
+        self.outcome.go_on(saved["outcome"])
         self.best = saved["best"]
         if self.rank == 0:
             done = "training was finished before" if saved["finished"] else "goes on"
-            print(f"  {done} (step {begin} of {self.steps})", file=sys.stderr, flush=True)
+            place = f"(step {begin} of {self.outcome.steps})"
+            print(f"  {done} {place}", file=sys.stderr, flush=True)
         return begin, saved["finished"]
 
-    def extra(self, finished: bool = True) -> dict[str, Any]:
-        return {"curve": asdict(self.curve), "best": self.best, "finished": finished}
+    def extra(self, finished: bool) -> dict[str, Any]:
+        return {"outcome": self.outcome.saved(), "best": self.best, "finished": finished}
 
-    def loop(self, begin: int, report: Callable[[Entry, Curve], None], state: State | None) -> None:
-        settings, curve = self.settings, self.curve
+    @contextmanager
+    def clock(self, name: str) -> Iterator[None]:
+        """Add up seconds by activity."""
+        begun = time.monotonic()
+        yield
+        seconds = self.outcome.seconds
+        seconds[name] = seconds.get(name, 0.0) + time.monotonic() - begun
+
+    def loop(self, begin: int, report: Callable[[Entry], None], state: State | None) -> None:
+        settings, outcome = self.settings, self.outcome
         waiting: list[tuple[Entry, torch.Tensor]] = []
         self.engine.train()
-        for step in range(begin, self.steps):
+        for step in range(begin, outcome.steps):
             loss = self.step(step)
             entry: Entry = {
                 "step": step + 1,
@@ -168,7 +175,7 @@ class _Run:
                 "learning_rate": self.engine.get_lr()[0],
             }
             waiting.append((entry, loss))
-            last = step + 1 == self.steps
+            last = step + 1 == outcome.steps
             selecting = last or (step + 1) % settings["selection_every"] == 0
             if not (selecting or self.looks(step)):
                 continue
@@ -178,18 +185,18 @@ class _Run:
                 with self.clock("evaluation"):
                     self.select(entry)
             for seen, _ in waiting:
-                curve.entries.append(seen)
-                report(seen, curve)
+                outcome.curve.append(seen)
+                report(seen)
             waiting.clear()
-            if curve.stale >= settings["selection_patience"]:
+            if outcome.stale >= settings["selection_patience"]:
                 return
             if state and not last and state.due(self.device):
                 with self.clock("saving"):
                     state.save(self.engine, step + 1, self.extra(finished=False))
                 if state.terminated:
                     raise UserError(
-                        f"stopped by SIGTERM after step {step + 1} of {self.steps}; the state is "
-                        "saved, run the same command again to go on."
+                        f"stopped by SIGTERM after step {step + 1} of {outcome.steps}; the state "
+                        "is saved, run the same command again to go on."
                     )
 
     def step(self, step: int) -> torch.Tensor:
@@ -202,15 +209,15 @@ class _Run:
         mine = []
         for turn in rows.reshape(settings["accumulation"], self.world, -1):
             mine += passes(turn, self.widths, settings.get("training_tokens"))[self.rank]
-        deepspeed_engine.set_rate(engine, deepspeed_engine.rate(step, self.steps, settings))
+        deepspeed_engine.set_rate(engine, deepspeed_engine.rate(step, self.outcome.steps, settings))
         losses = []
         for number, some in enumerate(mine, start=1):
             with self.clock("data"):
                 # neighbours of one length are attended to together
                 some = some[np.argsort(self.widths[some], kind="stable")]
                 batch: Batch = head.batch(self.training, some).to(self.device)
-                self.curve.tokens += batch.tokens.shape[1]
-                self.curve.flops += training_flops(engine.module.encoder.config, batch.layout)
+                self.outcome.tokens += batch.tokens.shape[1]
+                self.outcome.flops += training_flops(engine.module.encoder.config, batch.layout)
             engine.set_gradient_accumulation_boundary(number == len(mine))
             with self.clock("forward"):
                 loss = head.loss(engine(batch), batch) * factor
@@ -243,37 +250,17 @@ class _Run:
 
     def select(self, entry: Entry) -> None:
         """Measure on development data; keep the weights if they are the best so far."""
-        curve = self.curve
+        outcome = self.outcome
         predictions = self.head.predict(self.engine, self.development, self.device)
         scores = self.head.score(predictions, self.head.task.name, "en")
         value = entry["development"] = next(iter(scores.values()))
-        if value > curve.best:
-            curve.best, curve.best_step, curve.stale = value, int(entry["step"]), 0
+        if value > outcome.best:
+            outcome.best, outcome.best_step, outcome.stale = value, int(entry["step"]), 0
             self.best = deepspeed_engine.copy(self.engine)
         else:
-            curve.stale += 1
+            outcome.stale += 1
 
 
 def _draw(seed: int, step: int, rank: int) -> int:
     """What dropout of one step on one rank depends on."""
     return int(np.random.SeedSequence((seed, step, rank)).generate_state(1, np.uint64)[0] >> 1)
-
-
-class _Clock:
-    """Adds up seconds by activity."""
-
-    def __init__(self, seconds: dict[str, float]):
-        self.seconds = seconds
-        self.name = ""
-        self.begun = 0.0
-
-    def __call__(self, name: str) -> _Clock:
-        self.name = name
-        return self
-
-    def __enter__(self) -> None:
-        self.begun = time.monotonic()
-
-    def __exit__(self, *_: object) -> None:
-        spent = time.monotonic() - self.begun
-        self.seconds[self.name] = self.seconds.get(self.name, 0.0) + spent
