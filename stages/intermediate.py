@@ -31,10 +31,13 @@ def train_intermediate(
     task: Task, encoder: Path, encoded: Path, out: Path, study: str, settings: dict[str, Any]
 ) -> None:
     """Fine-tune the encoder on one English intermediate task and write it to `out`."""
+    from stages.learning import resume
     from stages.learning.cell import learn
 
+    cell = f"intermediate-{task.name}"
     with learn(
         task,
+        cell=cell,
         encoder=encoder,
         encoded=encoded,
         study=study,
@@ -49,6 +52,8 @@ def train_intermediate(
             trained.write(folder)
             if trained.recorder:
                 trained.recorder.artifacts(folder, "model")
+    if trained.first_rank:
+        resume.finish(cell)
 
 
 def main() -> None:

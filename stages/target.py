@@ -16,12 +16,15 @@ import shutil
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stages import params
 from stages.errors import UserError, run
 from stages.tasks import Task, missing
-from stages.writing import replacing_folder
+from stages.writing import replacing, replacing_folder
+
+if TYPE_CHECKING:
+    from stages.learning.cell import Trained
 
 
 def train_target(
@@ -35,14 +38,17 @@ def train_target(
     study: str,
     settings: dict[str, Any],
 ) -> None:
-    """Fine-tune on a task's English training set, predict all languages of its targets."""
-    check_inputs(targets, encoded)
-    import pyarrow.parquet as pq
+    """Fine-tune on a task's English training set, predict all languages of its targets.
 
+    Predictions that `folder` holds already, from a run that was killed, are kept; cell.json is
+    written last.
+    """
+    check_inputs(targets, encoded)
     from stages.learning.cell import learn
 
     with learn(
         task,
+        cell=f"{state_of(intermediate, task)}/seed-{seed}",
         encoder=encoder,
         encoded=encoded,
         study=study,
@@ -52,23 +58,14 @@ def train_target(
         tags={"intermediate": intermediate, "target": task.name},
     ) as trained:
         model = folder / "model"
-        trained.write(model)
-        for target in targets:
-            for language in target.languages:
-                predictions, scores = trained.predict(
-                    target, language, settings.get("evaluation_examples")
-                )
-                if trained.recorder is None:
-                    continue
-                path = folder / "predictions" / target.name / f"{language}.parquet"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                pq.write_table(predictions, path, compression="zstd")
-                place = f"{target.name}/{language}"
-                trained.recorder.point(0, {f"{place}/{name}": v for name, v in scores.items()})
-                values = "  ".join(f"{name} {value:.1f}" for name, value in scores.items())
-                print(f"  {place}  {values}", flush=True)
-        if trained.recorder is None:
-            return
+        with replacing_folder(model) if trained.first_rank else nullcontext(model) as place:
+            trained.write(place)
+        predict(trained, targets, folder / "predictions", settings.get("evaluation_examples"))
+        if trained.recorder:
+            trained.recorder.artifacts(model, "model")
+            if not settings["keep_models"]:
+                shutil.rmtree(model)
+    if trained.first_rank:
         cell = {
             "method": "plain",
             "intermediate": intermediate,
@@ -82,10 +79,42 @@ def train_target(
             "development": trained.record["development"],
             "best_step": trained.record["best_step"],
         }
-        (folder / "cell.json").write_text(json.dumps(cell, indent=1, sort_keys=True) + "\n")
-        trained.recorder.artifacts(model, "model")
-        if not settings["keep_models"]:
-            shutil.rmtree(model)
+        with replacing(folder / "cell.json") as path:
+            path.write_text(json.dumps(cell, indent=1, sort_keys=True) + "\n")
+    trained.state.clear()
+
+
+def predict(trained: Trained, targets: Sequence[Task], folder: Path, wanted: int | None) -> None:
+    """Write the predictions in every language that `folder` lacks, and log the scores of all."""
+    import pyarrow.parquet as pq
+
+    from stages.learning.engine import from_first_rank
+
+    there = from_first_rank([path.relative_to(folder) for path in folder.rglob("*.parquet")])
+    for target in targets:
+        for language in target.languages:
+            path = folder / target.name / f"{language}.parquet"
+            if path.relative_to(folder) in there:
+                if not trained.first_rank:
+                    continue
+                predictions = pq.read_table(path)
+            else:
+                predictions = trained.predict(target, language, wanted)
+                if not trained.first_rank:
+                    continue
+                with replacing(path) as temporary:
+                    pq.write_table(predictions, temporary, compression="zstd")
+            scores = trained.head.score(predictions, target.name, language)
+            place = f"{target.name}/{language}"
+            if trained.recorder:
+                trained.recorder.point(0, {f"{place}/{name}": v for name, v in scores.items()})
+            values = "  ".join(f"{name} {value:.1f}" for name, value in scores.items())
+            print(f"  {place}  {values}", flush=True)
+
+
+def state_of(intermediate: str, task: Task) -> str:
+    """The folder under .state/ of a cell that is not finished."""
+    return f"target-{intermediate}-{task.name}"
 
 
 def is_same_data(intermediate: str, task: Task, targets: Sequence[Task]) -> bool:
@@ -151,27 +180,27 @@ def main() -> None:
     for seed in settings["target"]["seeds"]:
         folder = finished / f"seed-{seed}"
         if (folder / "cell.json").exists():
-            print(f"  {intermediate} -> {task.name} · seed {seed} was finished before", flush=True)
+            if params.first_rank():
+                print(f"  {intermediate} -> {task.name} · seed {seed} was finished before")
             continue
-        # only the first rank writes
-        writing = replacing_folder(folder) if params.first_rank() else nullcontext(folder)
-        with writing as place:
-            train_target(
-                intermediate,
-                task,
-                targets,
-                seed,
-                encoder,
-                arguments.encoded,
-                place,
-                settings["study"],
-                engine,
-            )
+        train_target(
+            intermediate,
+            task,
+            targets,
+            seed,
+            encoder,
+            arguments.encoded,
+            folder,
+            settings["study"],
+            engine,
+        )
     if params.first_rank():
+        from stages.learning import resume
+
         with replacing_folder(out) as folder:
             for seed in settings["target"]["seeds"]:
-                shutil.move(finished / f"seed-{seed}", folder / f"seed-{seed}")
-        shutil.rmtree(finished)
+                shutil.copytree(finished / f"seed-{seed}", folder / f"seed-{seed}")
+        resume.finish(state_of(intermediate, task))
 
 
 def finished_folder(
@@ -182,18 +211,29 @@ def finished_folder(
     encoded: Path,
     settings: dict[str, Any],
 ) -> Path:
-    """Where finished seeds wait for the others, so that a kill costs no finished seed."""
+    """Where seeds are written and wait for the others, so that a kill costs none of them."""
     from stages.learning import resume
 
     read = {
         target.name: {"languages": target.languages, "split": target.evaluated}
         for target in targets
     }
-    facts = {"intermediate": intermediate, "task": task.name, "targets": read, "settings": settings}
+    outputs = ("keep_models", "checkpoint_precision", "evaluation_examples")
+    facts = {
+        "intermediate": intermediate,
+        "task": task.name,
+        "targets": read,
+        "outputs": {name: settings.get(name) for name in outputs},
+    }
     names = dict.fromkeys((task.name, *read))
     inputs = [path for name in names for path in (encoded / name).rglob("*.parquet")]
     inputs += encoder.glob("*.safetensors")
-    return resume.ROOT / f"{intermediate}-{task.name}-{resume.key(facts, inputs)}"
+    room = resume.ROOT / state_of(intermediate, task) / "finished"
+    folder = room / resume.key(facts, settings, inputs)
+    if params.first_rank():
+        folder.mkdir(parents=True, exist_ok=True)
+        resume.keep_latest(folder)
+    return folder
 
 
 if __name__ == "__main__":

@@ -6,54 +6,17 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from cells import learn
 
 from conftest import ENGINE, ROOT
-from stages.encode import encode
-from stages.errors import UserError
 from stages.intermediate import copy_baseline, train_intermediate
-from stages.learning import encoder as encoders
-from stages.learning.heads import head_of
-from stages.learning.resume import State, key
-from stages.learning.train import train
 from stages.target import train_target
 from stages.tasks import find
-
-
-@pytest.fixture
-def workplace(tmp_path: Path, pair_task: Path, tiny_encoder: Path, monkeypatch) -> Path:
-    """A folder with encoded mnli and xnli and an MLflow store of its own."""
-    from tokenizers import Tokenizer
-
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
-    tokenizer = Tokenizer.from_file(str(tiny_encoder / "tokenizer.json"))
-    for name in ("mnli", "xnli"):
-        for path in (pair_task / name).rglob("*.parquet"):
-            out = tmp_path / "encoded" / path.relative_to(pair_task)
-            out.parent.mkdir(parents=True, exist_ok=True)
-            pq.write_table(encode(pq.read_table(path), find(name), tokenizer), out)
-    return tmp_path
-
-
-def learn(workplace: Path, encoder: Path, seed: int = 1, **changes: Any) -> tuple[Any, Any]:
-    """Train on mnli in this process; return (losses, weights)."""
-    settings = ENGINE | {k: v for k, v in changes.items() if k in ENGINE}
-    torch.manual_seed(seed)
-    head = head_of(find("mnli"), settings)
-    model = head.build(encoders.read(encoder, settings))
-    folder = workplace / "encoded" / "mnli" / "en"
-    data = [head.read(folder / f"{split}.parquet") for split in ("train", "validation")]
-    report = changes.get("report", lambda entry: None)
-    outcome = train(head, model, *data, settings, seed, report, changes.get("state"))
-    losses = [entry["loss"] for entry in outcome.curve]
-    return losses, {n: p.detach().clone() for n, p in outcome.engine.module.named_parameters()}
 
 
 def test_the_same_seed_gives_the_same_weights_bit_for_bit(workplace, tiny_encoder) -> None:
@@ -70,54 +33,6 @@ def test_zero_stages_give_the_same_losses(workplace, tiny_encoder, stage: int) -
     expected, _ = learn(workplace, tiny_encoder, zero_stage=1)
     losses, _ = learn(workplace, tiny_encoder, zero_stage=stage)
     np.testing.assert_allclose(losses, expected, atol=1e-4)
-
-
-def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(workplace, tiny_encoder) -> None:
-    expected, weights = learn(workplace, tiny_encoder, max_steps=6, selection_every=2)
-
-    class Killed(Exception):
-        pass
-
-    def die_at(step: int):
-        def report(entry: dict[str, float]) -> None:
-            if entry["step"] == step:
-                raise Killed
-
-        return report
-
-    for step in (2, 4, 5):
-        with pytest.raises(Killed):
-            learn(
-                workplace,
-                tiny_encoder,
-                max_steps=6,
-                selection_every=2,
-                state=State("drill", minutes=0),
-                report=die_at(step),
-            )
-    state = State("drill", minutes=0)
-    losses, resumed = learn(workplace, tiny_encoder, max_steps=6, selection_every=2, state=state)
-    assert losses == expected
-    assert all(torch.equal(weights[name], resumed[name]) for name in weights)
-    state.clear()
-    assert not (workplace / ".state" / "drill").exists()
-
-
-def test_sigterm_saves_before_it_stops(workplace, tiny_encoder) -> None:
-    state = State("terminated", minutes=60)
-    state.terminated = True
-    with pytest.raises(UserError, match="after step 1 of 4; the state is saved"):
-        learn(workplace, tiny_encoder, state=state)
-    assert json.loads(Path(".state/terminated/current").read_text())["step"] == 1
-
-
-def test_other_parameters_data_or_encoder_never_meet_old_state(workplace: Path) -> None:
-    data = workplace / "encoded/mnli/en/train.parquet"
-    first = key({"learning_rate": 1e-3}, [data])
-    assert key({"learning_rate": 1e-3}, [data]) == first
-    assert key({"learning_rate": 2e-3}, [data]) != first
-    data.write_bytes(data.read_bytes() + b" ")
-    assert key({"learning_rate": 1e-3}, [data]) != first
 
 
 def test_intermediate_writes_an_encoder_that_transformers_reads(workplace, tiny_encoder) -> None:
@@ -189,7 +104,7 @@ def test_two_ranks_give_the_losses_of_one(workplace, tiny_encoder, tmp_path) -> 
     script.write_text(
         "import json, sys\nfrom pathlib import Path\n"
         f"sys.path[:0] = [{str(ROOT / 'tests')!r}, {str(ROOT)!r}]\n"
-        "from test_cell import learn\n"
+        "from cells import learn\n"
         f"losses, _ = learn(Path({str(workplace)!r}), Path({str(tiny_encoder)!r}), dropout=0.0)\n"
         "import torch\n"
         "values = torch.tensor(losses)\n"

@@ -129,7 +129,7 @@ class _ByRuns(torch.autograd.Function):
     """Attention on the CPU, run by run."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         context: Any,
         query: torch.Tensor,
         key: torch.Tensor,
@@ -149,13 +149,13 @@ class _ByRuns(torch.autograd.Function):
         return mixed
 
     @staticmethod
-    def backward(  # type: ignore[override]
-        context: Any, gradient: torch.Tensor
-    ) -> tuple[torch.Tensor | None, ...]:
+    def backward(context: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         query, key, value, mixed, *sums = context.saved_tensors
         gradient = gradient.contiguous()
         # a sequence that asks for nothing is in no run
-        found = [torch.zeros_like(tensor) for tensor in (query, key, value)]
+        all_ask = sum(run.count * run.keys for run in context.runs) == len(key)
+        fresh = torch.empty_like if all_ask else torch.zeros_like
+        found = [fresh(tensor) for tensor in (query, key, value)]
         for run, log_sum in zip(context.runs, sums, strict=True):
             parts = _BACKWARD(
                 _queries(gradient, run),

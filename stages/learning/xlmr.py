@@ -62,9 +62,7 @@ class XLMR(nn.Module):
         self.dropout = dropout
         self.checkpointing = checkpointing
         self.embeddings = Embeddings(config)
-        self.encoder = nn.ModuleDict(
-            {"layer": nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))}
-        )
+        self.encoder = Layers(config)
 
     def forward(
         self,
@@ -79,7 +77,7 @@ class XLMR(nn.Module):
         tokens, positions : int64 (T). places : int64, the tokens whose states are wanted.
         layer : whose states; 0 is the embedding layer, None the last layer.
         """
-        layers = list(self.encoder["layer"])[:layer]
+        layers = self.encoder.layer[:layer]
         rate = self.dropout if self.training else 0.0
         # one draw a pass: a layer that is computed again has to drop the same again
         draw = int(torch.randint(2**62, ())) if rate else 0
@@ -98,7 +96,15 @@ class XLMR(nn.Module):
                 states = checkpoint(module, *inputs, use_reentrant=False)
             else:
                 states = module(*inputs)
-        return states if places is None or layers else states[places]
+        return states if places is None or len(layers) else states[places]
+
+
+class Layers(nn.Module):
+    """The layers, in order."""
+
+    def __init__(self, config: Config):
+        super().__init__()
+        self.layer = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
 
 
 class Embeddings(nn.Module):
@@ -119,24 +125,14 @@ class Embeddings(nn.Module):
 
 
 class Layer(nn.Module):
-    """Attention and feed-forward, each added to its input and normalised."""
+    """Attention and feed-forward; the modules are nested so that parameters keep their names."""
 
     def __init__(self, config: Config):
         super().__init__()
-        size, inner = config.hidden_size, config.intermediate_size
         self.heads = config.num_attention_heads
-
-        def norm() -> nn.LayerNorm:
-            return nn.LayerNorm(size, eps=config.layer_norm_eps)
-
-        # names of parameters as in transformers: attention.self.query.weight, output.dense.bias
-        mixing = {name: nn.Linear(size, size) for name in ("query", "key", "value")}
-        after = {"dense": nn.Linear(size, size), "LayerNorm": norm()}
-        self.attention = nn.ModuleDict(
-            {"self": nn.ModuleDict(mixing), "output": nn.ModuleDict(after)}
-        )
-        self.intermediate = nn.ModuleDict({"dense": nn.Linear(size, inner)})
-        self.output = nn.ModuleDict({"dense": nn.Linear(inner, size), "LayerNorm": norm()})
+        self.attention = Attention(config)
+        self.intermediate = Dense(config.hidden_size, config.intermediate_size)
+        self.output = Adding(config.intermediate_size, config)
 
     def forward(
         self,
@@ -147,21 +143,64 @@ class Layer(nn.Module):
         draw: int,
     ) -> torch.Tensor:
         """(T, size) to (T, size), or to the states of `places` where `layout` asks for those."""
-        mixing = self.attention["self"]
-        key, value = (self._split(mixing[name](states)) for name in ("key", "value"))
+        project, source = self.attention.self, _source(draw, rate, states)
+        key, value = self._split(project.key(states)), self._split(project.value(states))
         if places is not None:
             states = states.index_select(0, places)
-        mixed = attend(self._split(mixing["query"](states)), key, value, layout)
-        source = _source(draw, rate, states)
-        after = self.attention["output"]
-        added = drop(after["dense"](mixed.flatten(1)), rate, source)
-        states = after["LayerNorm"](states + added)
-        inner = gelu(self.intermediate["dense"](states))
-        added = drop(self.output["dense"](inner), rate, source)
-        return self.output["LayerNorm"](states + added)
+        mixed = attend(self._split(project.query(states)), key, value, layout)
+        states = self.attention.output(mixed.flatten(1), states, rate, source)
+        return self.output(gelu(self.intermediate(states)), states, rate, source)
 
     def _split(self, states: torch.Tensor) -> torch.Tensor:
         return states.unflatten(1, (self.heads, -1))
+
+
+class Attention(nn.Module):
+    """What attention learns."""
+
+    def __init__(self, config: Config):
+        super().__init__()
+        self.self = Projections(config.hidden_size)
+        self.output = Adding(config.hidden_size, config)
+
+
+class Projections(nn.Module):
+    """Queries, keys and values."""
+
+    def __init__(self, size: int):
+        super().__init__()
+        self.query = nn.Linear(size, size)
+        self.key = nn.Linear(size, size)
+        self.value = nn.Linear(size, size)
+
+
+class Dense(nn.Module):
+    """A linear map."""
+
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__()
+        self.dense = nn.Linear(inputs, outputs)
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        return self.dense(states)
+
+
+class Adding(nn.Module):
+    """A linear map whose result is added to what is there, and normalised."""
+
+    def __init__(self, inputs: int, config: Config):
+        super().__init__()
+        self.dense = nn.Linear(inputs, config.hidden_size)
+        self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+
+    def forward(
+        self,
+        found: torch.Tensor,
+        states: torch.Tensor,
+        rate: float,
+        source: np.random.BitGenerator | None,
+    ) -> torch.Tensor:
+        return self.LayerNorm(states + drop(self.dense(found), rate, source))
 
 
 def drop(states: torch.Tensor, rate: float, source: np.random.BitGenerator | None) -> torch.Tensor:
