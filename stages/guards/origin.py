@@ -16,18 +16,21 @@ RECORDED = Rule(
     "warn",
     "a readable snapshot.json beside the files",
     "Without it rows are counted against the task table only: take the snapshot again.",
+    by_row=False,
 )
 PINNED = Rule(
     "pinned_revision",
     "stop",
     "the revision that the task table pins",
     "The table moved on or the data is older: take the snapshot again.",
+    by_row=False,
 )
 SOURCE = Rule(
     "pinned_source",
     "note",
     "the repository that the task table names",
     "Right for a study on its own data (the sample); scores are not comparable with published.",
+    by_row=False,
 )
 RULES = (RECORDED, PINNED, SOURCE)
 
@@ -55,7 +58,7 @@ def origin(
 ) -> list[Outcome]:
     """Judge the record of a snapshot against the task table."""
     outcomes = [_outcome(RECORDED, problem is None, problem or "", severities)]
-    if problem is None:
+    if problem is None and task.sources:
         pinned = task.source
         repository, revision = record.get("repository"), record.get("revision")
         same = repository == pinned.repository

@@ -1,0 +1,72 @@
+"""Span extraction: every answer stands in its context at the offset that the data says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stages.guards.choice import visible
+from stages.guards.rule import Check, Rule, short
+from stages.tasks import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SOURCE = "Mend the row at its source: offsets count code points, not bytes or UTF-16 units."
+OFFSETS = Rule("answer_offsets", "stop", "one offset an answer", _SOURCE)
+BLANK = Rule("blank_answers", "stop", "answers that are not blank", _SOURCE)
+INSIDE = Rule("answer_in_context", "stop", "every answer in its context at its offset", _SOURCE)
+ANSWERED = Rule(
+    "answered",
+    "stop",
+    "an answer for every question",
+    "Only SQuAD v2.0 asks what its context does not answer: mend the row at its source.",
+)
+UNANSWERED = Rule(
+    "unanswerable",
+    "stop",
+    "questions with and without an answer",
+    "SQuAD v2.0 has both in every split: take the snapshot again.",
+)
+RULES = (OFFSETS, BLANK, INSIDE, ANSWERED, UNANSWERED)
+
+
+def misplaced(context: str, answers: list[str], starts: list[int]) -> str | None:
+    """The first answer that does not stand at its offset, with what stands there; or None."""
+    for answer, start in zip(answers, starts, strict=False):
+        if not isinstance(answer, str) or start is None:
+            return f"{answer!r} at {start}"
+        there = context[start : start + len(answer)] if start >= 0 else ""
+        if there != answer:
+            place = context.find(answer)
+            hint = f"; it stands at {place}" if place >= 0 and answer else ""
+            return f"{short(answer, 50)!r} at {start}, where {short(there, 50)!r} stands{hint}"
+    return None
+
+
+def span(task: Task, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Check]]:
+    """Return `frame` (with a column `file`) with a column of evidence a rule, and the checks."""
+    import pandas as pd
+
+    optional = task.name == "squad2"
+    found: dict[str, list[str | None]] = {rule.name: [] for rule in RULES[:4]}
+    for context, answers, starts in zip(
+        frame["context"], frame["answers"], frame["starts"], strict=True
+    ):
+        answers, starts = answers or [], starts or []
+        uneven = len(answers) != len(starts)
+        blank = [answer for answer in answers if not visible(answer)]
+        context = context if isinstance(context, str) else ""
+        found[OFFSETS.name].append(f"{len(answers)} and {len(starts)}" if uneven else None)
+        found[BLANK.name].append(repr(blank[0]) if blank else None)
+        found[INSIDE.name].append(misplaced(context, answers, starts))
+        found[ANSWERED.name].append(None if answers or optional else "no answer")
+    columns = {name: pd.Series(cells, frame.index, dtype="str") for name, cells in found.items()}
+    columns[UNANSWERED.name] = pd.Series(None, frame.index, dtype="str")
+    if optional:
+        without = frame["answers"].map(len) == 0
+        for _, rows in frame.groupby("file", sort=False).groups.items():
+            share = without[rows].mean()
+            if share in (0, 1):
+                columns[UNANSWERED.name][rows] = f"{share:.0%} of the questions without an answer"
+    checks = [Check(rule, "ExpectColumnValuesToBeNull", {"column": rule.name}) for rule in RULES]
+    return frame.assign(**columns), checks
