@@ -1,8 +1,10 @@
 """Snapshot: the hub, or a mirror in the hub's layout  ->  data/<task>/<language>/<split>.parquet
 
-In   the pinned repositories of the task table; `data.tasks` and `snapshot.*` of params.yaml.
-Out  one parquet a split with named labels, and data/<task>/snapshot.json: where each file came
-     from, its rows, and whether it stands in for the full set. `data.dvc` then pins the folder.
+In   the pinned repositories of the task table, and what the user brings (`snapshot.sources`:
+     CCGbank, BUCC 2018, UD treebanks); `data` and `snapshot` of params.yaml.
+Out  one parquet a split in the schema of the task's head (stages/tasks/schema.py), labels by
+     name, and data/<task>/snapshot.json: where each file came from, its rows, and whether it
+     stands in for the full set. `data.dvc` then pins the folder.
      With snapshot.encoder, encoder/ as well: any XLM-R of the hub, pinned by encoder.dvc.
 Run  python -m stages.snapshot [--mirror DIR] [--tasks xnli pawsx] [--out data]
 
@@ -13,239 +15,199 @@ is kept, so an interrupted snapshot goes on where it stopped.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
-import shutil
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from stages import params
 from stages.errors import UserError, run
-from stages.tasks import Task, find
-from stages.writing import replacing, replacing_folder
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-ENCODER_FILES = ["config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer*"]
-HUB_PREFIX = "hf://datasets/"
+from stages.sources import brought, ccgbank, hub, parquet
+from stages.sources.origin import Origin, Rows, join
+from stages.tasks import Task, missing, schema
+from stages.writing import replacing
 
 
-@dataclass(frozen=True)
-class Origin:
-    """One parquet shard of a split: its name, the local file, and the file's SHA-256."""
-
-    name: str
-    path: Path
-    sha256: str
-
-
-def snapshot(task: Task, out: Path, mirror: Path | None, accept_stand_ins: bool) -> dict:
+def snapshot(
+    task: Task,
+    out: Path,
+    mirror: Path | None,
+    accept_stand_ins: bool,
+    path: Path | None = None,
+    listed: bool = False,
+) -> dict:
     """Write every split that a study of `task` reads; return what data/<task>/snapshot.json holds.
 
+    path : the distribution that the user brings, or None; `listed` says that the study lists
+        the languages of the task, so that none may be missing in it.
+
     Raises
     ------
     UserError
-        The hub cannot be reached, the mirror lacks the set, a column or label is unknown, or the
-        rows are not those of the pinned revision and stand-ins are not accepted.
+        The hub cannot be reached, the source lacks the set, a column or label is unknown, a row
+        does not fit, or the rows are not those of the pinned revision and stand-ins are not
+        accepted.
     """
     folder = out / task.name
-    record = folder / "snapshot.json"
-    before = json.loads(record.read_text())["files"] if record.exists() else {}
-    files: dict[str, dict] = {}
+    if path is None and not task.sources:
+        if not any(folder.rglob("*.parquet")):
+            missing.leave(folder, brought.missing(task))
+        return {}
+    record = _Record(task, folder, path)
+    if path is None:
+        _from_hub(task, record, mirror, accept_stand_ins)
+    else:
+        _brought(task, record, path, listed, accept_stand_ins)
+    record.save(done=True)
+    (folder / missing.NOTE).unlink(missing_ok=True)
+    return record.files
+
+
+def _from_hub(task: Task, record: _Record, mirror: Path | None, accept_stand_ins: bool) -> None:
     for language, split in task.files():
-        name = f"{language}/{split}.parquet"
-        origins = _locate(task, language, split, mirror)
-        entry = {
-            "source": [{"name": origin.name, "sha256": origin.sha256} for origin in origins],
+        # a validation split that is held out comes from the training part
+        part = "train" if task.held_out and split == "validation" else split
+        origins = [hub.locate(task.name, source, language, part, mirror) for source in task.sources]
+        entry: dict[str, Any] = {
+            "source": [origin.entry() for found in origins for origin in found],
             "version": task.version,
         }
-        target = folder / name
-        known = before.get(name, {})
-        kept = target.exists() and all(known.get(key) == value for key, value in entry.items())
-        table = None if kept else _read(task, origins)
-        rows = known["rows"] if table is None else table.num_rows
-        expected = task.rows[split]
-        if rows != expected and not accept_stand_ins:
+        if task.held_out and part == "train":
+            entry["held_out"] = task.held_out
+        known = record.known(language, split, entry)
+        rows = None
+        if known is None:
+            rows = join(
+                [
+                    parquet.read(task, source, language, found)
+                    for source, found in zip(task.sources, origins, strict=True)
+                ]
+            )
+            if "held_out" in entry:
+                rows = _hold_out(task, language, split, rows, origins[0])
+        record.add(language, split, entry, rows, known, origins[0][0].name, accept_stand_ins)
+
+
+def _hold_out(task: Task, language: str, split: str, rows: Rows, origins: list[Origin]) -> Rows:
+    """The rows held out of a training part, evenly spaced, or what remains of it.
+
+    What remains has no context in common with what is held out.
+    """
+    total, count = len(rows), min(task.held_out, len(rows))
+    if language == "en" and count == total:
+        raise UserError(
+            f"{origins[0].path}: data.held_out.{task.name} is {task.held_out}, expected less than "
+            f"the {total} training rows."
+        )
+    held = [number * total // count for number in range(count)]
+    if split == "validation":
+        return rows.take(held)
+    contexts = rows.columns.get("context", rows.columns["id"])
+    apart = {contexts[row] for row in held}
+    return rows.take([row for row in range(total) if contexts[row] not in apart])
+
+
+def _brought(task: Task, record: _Record, path: Path, listed: bool, accept_stand_ins: bool) -> None:
+    splits: dict[str, Rows] = {}
+    for language, split, rows, origins in brought.read(task, path, listed):
+        entry = {"source": [origin.entry() for origin in origins], "version": task.version}
+        # the hub's row counts are not those of the treebanks
+        record.add(language, split, entry, rows, None, origins[0].name, accept_stand_ins)
+        splits[split] = rows
+    if task.head == "tagging" and not task.labels:
+        names = ccgbank.labels(splits["train"], splits["validation"])
+        with replacing(record.folder / "labels.json") as temporary:
+            temporary.write_text(json.dumps(names, ensure_ascii=False, indent=0) + "\n")
+
+
+class _Record:
+    """data/<task>/snapshot.json, written after every file."""
+
+    def __init__(self, task: Task, folder: Path, path: Path | None) -> None:
+        self.task, self.folder, self.path = task, folder, path
+        self._file = folder / "snapshot.json"
+        content = json.loads(self._file.read_text()) if self._file.exists() else {}
+        self._before: dict[str, dict] = content.get("files", {})
+        self.files: dict[str, dict] = {}
+
+    def known(self, language: str, split: str, entry: dict) -> dict | None:
+        """What the record says of a file that is there from the same source."""
+        name = f"{language}/{split}.parquet"
+        known = self._before.get(name, {})
+        same = all(known.get(key) == value for key, value in entry.items())
+        same = same and known.get("held_out") == entry.get("held_out")
+        return known if same and (self.folder / name).exists() else None
+
+    def add(
+        self,
+        language: str,
+        split: str,
+        entry: dict,
+        rows: Rows | None,
+        known: dict | None,
+        origin: str,
+        accept_stand_ins: bool,
+    ) -> None:
+        """Count a file's rows, write it if it is new, and say so."""
+        task, name = self.task, f"{language}/{split}.parquet"
+        target = self.folder / name
+        expected = task.expected(language, split) if self.path is None else None
+        if rows is not None:
+            found, notes = len(rows), rows.notes()
+        else:
+            assert known is not None
+            found = known["rows"]
+            notes = {key: known[key] for key in ("dropped", "moved", "answered") if key in known}
+        stand_in = expected is not None and found != expected
+        if stand_in and not accept_stand_ins:
+            source = task.source
             raise UserError(
-                f"{target}: expected {expected} rows ({task.source.repository} at "
-                f"{task.source.revision[:8]}), found {rows} in {origins[0].name}. If this mirror "
+                f"{target}: expected {expected} rows ({source.repository} at "
+                f"{source.revision[:8]}), found {found} in {origin}. If this mirror "
                 "holds stand-ins on purpose, set snapshot.accept_stand_ins: true for the study."
             )
-        if table is not None:
-            _write(table, target)
-        files[name] = {**entry, "rows": rows, "expected": expected, "stand_in": rows != expected}
-        print(f"  {target}  {rows} rows{'  (stand-in)' if rows != expected else ''}", flush=True)
-        _save(record, task, {**before, **files})
-    _save(record, task, files)
-    return files
+        if rows is not None:
+            _write(task, rows, target)
+        self.files[name] = {
+            **entry, **notes, "rows": found, "expected": expected, "stand_in": stand_in,
+        }  # fmt: skip
+        print(f"  {target}  {found} rows{_remarks(self.files[name])}", flush=True)
+        self.save()
 
-
-def _save(record: Path, task: Task, files: dict) -> None:
-    source = task.source
-    content = {"repository": source.repository, "revision": source.revision, "files": files}
-    with replacing(record) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
-
-
-def _locate(task: Task, language: str, split: str, mirror: Path | None) -> list[Origin]:
-    """The shards of one split, downloaded if they come from the hub."""
-    from datasets import load_dataset_builder
-
-    source = task.source
-    configuration = source.configurations[language]
-    place = f"{source.repository} ({configuration}, {source.splits[split]})"
-    if mirror is not None and not (mirror / source.repository).is_dir():
-        raise UserError(
-            f"the mirror {mirror} lacks {source.repository}, which {task.name} needs: expected the "
-            f"folder {mirror / source.repository}. Add it, or leave {task.name} out of params.yaml."
-        )
-    try:
-        if mirror is None:
-            builder = load_dataset_builder(
-                source.repository, configuration, revision=source.revision
-            )
+    def save(self, done: bool = False) -> None:
+        if self.path is None:
+            sources = [
+                {"repository": source.repository, "revision": source.revision}
+                for source in self.task.sources
+            ]
         else:
-            builder = load_dataset_builder(str(mirror / source.repository), configuration)
-        shards = (builder.config.data_files or {}).get(source.splits[split])
-    except ConnectionError as error:
-        raise _unreachable(place, error) from error
-    except (ValueError, FileNotFoundError) as error:
-        where = mirror / source.repository if mirror else source.repository
-        raise UserError(f"{where} has no {configuration}: {error}") from error
-    if not shards:
-        raise UserError(f"{mirror or 'the hub'}: no file for {place}.")
-    return [_fetch(str(shard), place, mirror) for shard in shards]
+            brought_as = f"snapshot.sources.{self.task.brought}"
+            sources = [{"repository": brought_as, "revision": ""}]
+        files = self.files if done else {**self._before, **self.files}
+        content = {**sources[0], "sources": sources, "files": files}
+        with replacing(self._file) as temporary:
+            temporary.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
-def _fetch(shard: str, place: str, mirror: Path | None) -> Origin:
-    if not shard.startswith(HUB_PREFIX):
-        path = Path(shard)
-        name = str(path.relative_to(mirror)) if mirror else path.name
-        with path.open("rb") as stream:
-            return Origin(name, path, hashlib.file_digest(stream, "sha256").hexdigest())
-    from huggingface_hub import hf_hub_download
-
-    # hf://datasets/OWNER/NAME@REVISION/PATH
-    owner, rest, filename = shard.removeprefix(HUB_PREFIX).split("/", 2)
-    repository, revision = rest.split("@")
-    try:
-        local = hf_hub_download(
-            f"{owner}/{repository}", filename, revision=revision, repo_type="dataset"
-        )
-    except (ConnectionError, OSError) as error:
-        raise _unreachable(place, error) from error
-    # the cache resolves to a file named by its SHA-256
-    return Origin(f"{owner}/{repository}/{filename}", Path(local), Path(local).resolve().name)
+def _remarks(entry: dict) -> str:
+    remarks = []
+    if entry["stand_in"]:
+        remarks.append("stand-in")
+    if held_out := entry.get("held_out"):
+        remarks.append(f"of a training part, {held_out} rows of which are held out")
+    if dropped := entry.get("dropped"):
+        remarks.append(f"{dropped} without a label dropped")
+    if moved := entry.get("moved"):
+        remarks.append(f"{moved} answers moved to where they are")
+    if entry.get("answered") is False:
+        remarks.append("without answers: to be predicted, not to be scored")
+    return f"  ({'; '.join(remarks)})" if remarks else ""
 
 
-def snapshot_encoder(repository: str, revision: str, out: Path, mirror: Path | None) -> None:
-    """Put an XLM-R encoder of the hub, or of the mirror, into `out`.
-
-    Raises
-    ------
-    UserError
-        The hub cannot be reached, or the repository holds no safetensors.
-    """
-    from huggingface_hub import snapshot_download
-
-    if mirror is not None:
-        source = mirror / repository
-    else:
-        try:
-            source = Path(
-                snapshot_download(repository, revision=revision, allow_patterns=ENCODER_FILES)
-            )
-        except (ConnectionError, OSError) as error:
-            raise _unreachable(repository, error) from error
-    found = [path for pattern in ENCODER_FILES for path in sorted(source.glob(pattern))]
-    if not any(path.suffix == ".safetensors" for path in found):
-        raise UserError(
-            f"{source}: expected an encoder with *.safetensors weights, found "
-            f"{', '.join(path.name for path in found) or 'nothing'}."
-        )
-    with replacing_folder(out) as folder:
-        for path in found:
-            shutil.copy(path, folder / path.name)
-    print(f"{out} from {repository} at {revision[:8]}", flush=True)
-
-
-def _unreachable(place: str, error: Exception) -> UserError:
-    return UserError(
-        f"could not fetch {place} from the hub: {str(error).splitlines()[0]} Check the network "
-        "(several retries were made; what was fetched is kept) or give a local copy with "
-        "--mirror DIR."
-    )
-
-
-def _read(task: Task, origins: list[Origin]) -> pa.Table:
-    """Read the shards of one split into our schema: id, the text columns, label by name."""
+def _write(task: Task, rows: Rows, path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    parts = []
-    for origin in origins:
-        try:
-            part = pq.read_table(origin.path)
-        except pa.ArrowInvalid as error:
-            raise UserError(
-                f"{origin.path}: not a readable parquet file ({error}). Fetch it again."
-            ) from error
-        missing = [hub for hub in task.source.columns.values() if hub not in part.column_names]
-        if missing:
-            raise UserError(
-                f"{origin.path}: expected the columns {', '.join(task.source.columns.values())}, "
-                f"found {', '.join(part.column_names)}; {', '.join(missing)} is missing."
-            )
-        parts.append(part)
-    table = pa.concat_tables(parts)
-    columns = task.source.columns
-    ids = (
-        table[columns["id"]].cast(pa.string())
-        if "id" in columns
-        else pa.array([str(row) for row in range(table.num_rows)], pa.string())
-    )
-    arrays = {"id": ids}
-    for ours, hub in columns.items():
-        if ours == "label":
-            arrays["label"] = _labels_by_name(task, table, origins[0])
-        elif ours != "id":
-            arrays[ours] = table[hub].cast(pa.string())
-    return pa.table(arrays)
-
-
-def _labels_by_name(task: Task, table: pa.Table, origin: Origin) -> pa.Array:
-    """Labels as names, by the file's own list of names where it carries one."""
-    import pyarrow as pa
-
-    column = task.source.columns["label"]
-    features = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))
-    feature = features.get("info", {}).get("features", {}).get(column, {})
-    names = tuple(feature.get("names", task.source.label_names))
-    if set(names) != set(task.labels):
-        raise UserError(
-            f"{origin.path}: expected the labels {', '.join(task.labels)}, "
-            f"found {', '.join(names)} in column {column}."
-        )
-    values = table[column].to_pylist()
-    labels = []
-    for row, value in enumerate(values):
-        if isinstance(value, int) and 0 <= value < len(names):
-            labels.append(names[value])
-        elif value in names:
-            labels.append(value)
-        else:
-            raise UserError(
-                f"{origin.path}, row {row + 1}: unknown label {value!r}; expected one of "
-                f"{', '.join(f'{number} ({name})' for number, name in enumerate(names))}."
-            )
-    return pa.array(labels, pa.string())
-
-
-def _write(table: pa.Table, path: Path) -> None:
-    import pyarrow.parquet as pq
-
+    table = pa.table(rows.columns, schema=schema.arrow(schema.DATA[task.head]))
     with replacing(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
@@ -261,16 +223,21 @@ def main() -> None:
     mirror = arguments.mirror or settings["snapshot"]["mirror"]
     if mirror is not None and not Path(mirror).is_dir():
         raise UserError(f"the mirror {mirror} is not a folder.")
+    paths = settings["snapshot"].get("sources") or {}
     for name in arguments.tasks or settings["data"]["tasks"]:
-        print(f"{name} from {mirror or 'the hub'}", flush=True)
+        task = params.task(settings, name)
+        path = paths.get(task.brought) if task.brought else None
+        print(f"{name} from {path or mirror or 'the hub'}", flush=True)
         snapshot(
-            find(name),
+            task,
             arguments.out,
             Path(mirror).resolve() if mirror else None,
             settings["snapshot"]["accept_stand_ins"],
+            Path(path) if path else None,
+            listed=name in (settings["data"].get("languages") or {}),
         )
     if encoder := settings["snapshot"]["encoder"]:
-        snapshot_encoder(
+        hub.snapshot_encoder(
             encoder["repository"],
             encoder["revision"],
             Path("encoder"),

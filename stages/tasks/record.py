@@ -110,12 +110,7 @@ class Task:
 
     def expected(self, language: str, split: str) -> int | None:
         """The rows of a file at the pinned revision; None where nobody has verified them."""
-        if self.held_out and split == "validation":
-            return self.held_out
-        rows = self.rows.get(f"{language}/{split}", self.rows.get(split))
-        if rows is not None and self.held_out and split == "train":
-            return rows - self.held_out
-        return rows
+        return self.rows.get(f"{language}/{split}", self.rows.get(split))
 
     def files(self) -> list[tuple[str, str]]:
         """(language, split) of every file that a study reads, English first."""

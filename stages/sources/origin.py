@@ -1,0 +1,66 @@
+"""One file that rows were read from, as snapshot.json names it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A file's name in its source, the local file, and its SHA-256."""
+
+    name: str
+    path: Path
+    sha256: str
+
+    def entry(self) -> dict[str, str]:
+        """Return what snapshot.json says of it."""
+        return {"name": self.name, "sha256": self.sha256}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of one file of data/, by column, and what happened on the way.
+
+    `dropped` rows had no label. `moved` answers were not at the offset the file gave, but within
+    a few characters of it. `answered` is False where a file of questions has no answer at all.
+    """
+
+    columns: dict[str, list]
+    dropped: int = 0
+    moved: int = 0
+    answered: bool = True
+
+    def __len__(self) -> int:
+        return len(self.columns["id"])
+
+    def take(self, rows: Sequence[int], dropped: int = 0) -> Rows:
+        """Return the rows of the given numbers, `dropped` others having no label."""
+        columns = {name: [values[row] for row in rows] for name, values in self.columns.items()}
+        return Rows(columns, self.dropped + dropped, self.moved, self.answered)
+
+    def notes(self) -> dict[str, int | bool]:
+        """Return what snapshot.json should say of them, if anything."""
+        notes: dict[str, int | bool] = {}
+        if self.dropped:
+            notes["dropped"] = self.dropped
+        if self.moved:
+            notes["moved"] = self.moved
+        if not self.answered:
+            notes["answered"] = False
+        return notes
+
+
+def join(parts: list[Rows]) -> Rows:
+    """Return the rows of several sources as one set."""
+    columns = {
+        name: [value for part in parts for value in part.columns[name]] for name in parts[0].columns
+    }
+    return Rows(
+        columns,
+        sum(part.dropped for part in parts),
+        sum(part.moved for part in parts),
+        any(part.answered for part in parts),
+    )
