@@ -14,7 +14,9 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +40,7 @@ from stages.guards import (
     translation,
 )
 from stages.guards.page import page
-from stages.guards.rule import SEVERITIES, Outcome, Rule, severity_of
+from stages.guards.rule import SEVERITIES, Check, Outcome, Rule, severity_of
 from stages.guards.verdict import Verdict
 from stages.tasks import Task, missing
 from stages.writing import replacing_folder
@@ -46,18 +48,17 @@ from stages.writing import replacing_folder
 if TYPE_CHECKING:
     import pandas as pd
 
+    Guard = Callable[[Task, pd.DataFrame], tuple[pd.DataFrame, list[Check]]]
+
 LINES = 40  # problems of a severity shown in the terminal; the page shows all
 ROOMS = (
     origin, read, structure, choice, tagging, span, mining, characters, script, language, parallel,
     alignment, translation,
 )  # fmt: skip
 RULES: dict[str, Rule] = {rule.name: rule for room in ROOMS for rule in room.RULES}
-BY_HEAD = {
-    "choice": choice.choice,
-    "tagging": tagging.tagging,
-    "span": span.span,
-    "mining": mining.mining,
-}
+BY_HEAD = {"choice": choice.choice, "tagging": tagging.tagging, "mining": mining.mining}
+AGAIN = "Take the snapshot again."
+LABELS = "labels.json"  # beside the data, where the labels come from it (CCG)
 
 
 def validate(
@@ -67,6 +68,7 @@ def validate(
 
     `severities` overrides the default severity of rules by name.
     """
+    task = _labelled(task, folder)
     verdict = Verdict(task, severities)
     record, problem = origin.read_record(folder)
     verdict.outcomes += origin.origin(task, record, problem, severities)
@@ -89,10 +91,24 @@ def validate(
         name: table.frame() for name, table in tables.items() if name not in broken
     }
     if frames:
-        _rows(verdict, _joined(frames))
+        unanswered = {name for name, entry in entries.items() if entry.get("answered") is False}
+        _rows(verdict, _joined(frames), frozenset(unanswered))
         stand_ins = {name for name, entry in entries.items() if entry["rows"] != entry["expected"]}
         _pairs(verdict, frames, stand_ins if accept_stand_ins else set())
     return verdict
+
+
+def _labelled(task: Task, folder: Path) -> Task:
+    """The task with the labels that its data brings, where the record has none."""
+    if task.labels or not (folder / LABELS).is_file():
+        return task
+    try:
+        names = json.loads((folder / LABELS).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{folder / LABELS}: not readable ({error}). {AGAIN}") from error
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise UserError(f"{folder / LABELS}: expected a list of labels. {AGAIN}")
+    return replace(task, labels=tuple(names))
 
 
 def _table(verdict: Verdict, folder: Path, name: str) -> read.Table | None:
@@ -100,11 +116,17 @@ def _table(verdict: Verdict, folder: Path, name: str) -> read.Table | None:
         table = read.read(folder / name)
     except read.Unreadable as error:
         severity = severity_of(error.rule, verdict.severities)
+        if error.rule is read.PRESENT and verdict.task.head == "mining" and _any(folder):
+            severity = "note"  # an archive may hold one part only; what is there is mined
         verdict.outcomes.append(Outcome(name, error.rule, severity, "", 1, error.examples))
         return None
     verdict.outcomes += [Outcome(name, rule) for rule in read.RULES]
     verdict.data[name] = {"sha256": table.sha256, "rows": table.rows.num_rows}
     return table
+
+
+def _any(folder: Path) -> bool:
+    return any(folder.glob("*/*.parquet"))
 
 
 def _joined(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -115,16 +137,17 @@ def _joined(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _rows(verdict: Verdict, frame: pd.DataFrame) -> None:
+def _rows(verdict: Verdict, frame: pd.DataFrame, unanswered: frozenset[str]) -> None:
     """Judge every row of every file by itself."""
     task = verdict.task
     frame = texts.readable(task.head, frame)
     checks = structure.content(task)
-    own = BY_HEAD.get(task.head)
-    for guard in (own, characters.characters, script.script, language.language):
-        if guard is not None:
-            frame, more = guard(task, frame)
-            checks += more
+    own: list[Guard] = [BY_HEAD[task.head]] if task.head in BY_HEAD else []
+    if task.head == "span":
+        own = [partial(span.span, unanswered=unanswered)]
+    for guard in (*own, characters.characters, script.script, language.language):
+        frame, more = guard(task, frame)
+        checks += more
     verdict.judge("rows of all files", frame, checks)
 
 

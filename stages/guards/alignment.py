@@ -128,7 +128,7 @@ def largest_run(values: np.ndarray) -> tuple[int, int, float]:
 
 
 def alignment(task: Task, pairs: pd.DataFrame) -> tuple[pd.DataFrame, list[Check]]:
-    """Return pairs (as `parallel.pair` gives them) with a column of evidence, and the check on it."""
+    """Return pairs (as `parallel.pair` gives them) with a column of evidence, and its check."""
     import pandas as pd
 
     texts = paired(task.head, pairs)

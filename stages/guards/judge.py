@@ -118,7 +118,7 @@ def _problem(result: Mapping[str, Any]) -> str:
 def _identities(frame: pd.DataFrame, rows: list[int]) -> tuple[tuple[int, str], ...]:
     """(row, id) of rows of `frame`."""
     cells = frame.loc[rows]
-    numbers = cells["row"] if "row" in cells else cells.index
+    numbers = cells.get("row", cells.index)
     names = cells["id"]
     if "id_en" in cells:
         names = names.fillna(cells["id_en"])

@@ -42,11 +42,9 @@ def mining(task: Task, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Check]]:
         several = set(every[every.duplicated(keep=False)])
         found = {
             SIDE: here["side"].where(~here["side"].isin(["source", "english"])),
-            GOLD: asked.map(lambda gold: ", ".join(str(i) for i in gold if i not in known) or None),
-            PLACED: asked.map(lambda gold: ", ".join(map(str, gold)) or None).where(
-                here["side"] != "source"
-            ),
-            ONCE: asked.map(lambda gold: ", ".join(str(i) for i in gold if i in several) or None),
+            GOLD: _named(asked, set(every) - known),
+            PLACED: _named(asked, set(every)).where(here["side"] != "source"),
+            ONCE: _named(asked, several),
             REPEATED: here["sentence"].where(here.duplicated(["side", "sentence"])),
         }
         for rule, cells in found.items():
@@ -55,8 +53,13 @@ def mining(task: Task, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Check]]:
     return frame.assign(**evidence), checks
 
 
+def _named(lists: pd.Series, wanted: set[str]) -> pd.Series:
+    """The ids of each list that are wanted, as text; None where there are none."""
+    return lists.map(lambda ids: ", ".join(str(name) for name in ids if name in wanted) or None)
+
+
 def gold_pairs(frame: pd.DataFrame) -> pd.DataFrame:
-    """The gold pairs of one file as `parallel.pair` gives pairs: sentence and sentence_en by row."""
+    """The gold pairs of one file, as `parallel.pair` gives pairs: texts beside `<text>_en`."""
     english = dict(zip(frame["id"], frame["sentence"], strict=True))
     source = frame[frame["side"] == "source"].explode("gold")
     source = source[source["gold"].isin(english.keys())]

@@ -1,13 +1,13 @@
 """Rows that are left out: a parquet of (file, row, id, rule), written by whoever finds them.
 
-`validate` writes what its rules drop, `leakage` what stands in a test set; `encode` leaves out both.
+`validate` writes what its rules drop, `leakage` what stands in a test set; `encode` honours both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,7 +22,7 @@ def write(rows: Iterable[Row], path: Path) -> None:
     import pyarrow.parquet as pq
 
     kinds = (("file", pa.string()), ("row", pa.int64()), ("id", pa.string()), ("rule", pa.string()))
-    columns = list(zip(*rows, strict=True)) or [[] for _ in kinds]
+    columns: list[Any] = list(zip(*rows, strict=True)) or [[] for _ in kinds]
     table = pa.table(
         [pa.array(cells, kind) for cells, (_, kind) in zip(columns, kinds, strict=True)],
         names=[name for name, _ in kinds],

@@ -128,7 +128,7 @@ def _accents(task: Task, frame: pd.DataFrame) -> pd.Series:
         text = ""
         for side in TEXTS[task.head]:
             own = here[side][written_in(task.head, here, side) == code]
-            text += "".join(own.dropna().unique())
+            text += "".join(own.dropna())
         total = int(letters([text])[0, 1:].sum())
         plain = sum(map(text.casefold().count, "abcdefghijklmnopqrstuvwxyz"))
         if total >= ENOUGH_LETTERS and total - plain < least * total:

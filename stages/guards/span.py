@@ -27,7 +27,13 @@ UNANSWERED = Rule(
     "questions with and without an answer",
     "SQuAD v2.0 has both in every split: take the snapshot again.",
 )
-RULES = (OFFSETS, BLANK, INSIDE, ANSWERED, UNANSWERED)
+FOREIGN = Rule(
+    "id_language",
+    "stop",
+    "ids of the folder's own language",
+    "The source holds several languages in one file: keep the rows of this one.",
+)
+RULES = (OFFSETS, BLANK, INSIDE, ANSWERED, UNANSWERED, FOREIGN)
 
 
 def misplaced(context: str, answers: list[str], starts: list[int]) -> str | None:
@@ -43,8 +49,13 @@ def misplaced(context: str, answers: list[str], starts: list[int]) -> str | None
     return None
 
 
-def span(task: Task, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Check]]:
-    """Return `frame` (with a column `file`) with a column of evidence a rule, and the checks."""
+def span(
+    task: Task, frame: pd.DataFrame, unanswered: frozenset[str] = frozenset()
+) -> tuple[pd.DataFrame, list[Check]]:
+    """Return `frame` (with a column `file`) with a column of evidence a rule, and the checks.
+
+    In the files `unanswered` the source holds no answers, to be predicted and not scored.
+    """
     import pandas as pd
 
     optional = task.name == "squad2"
@@ -68,5 +79,27 @@ def span(task: Task, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Check]]:
             share = without[rows].mean()
             if share in (0, 1):
                 columns[UNANSWERED.name][rows] = f"{share:.0%} of the questions without an answer"
-    checks = [Check(rule, "ExpectColumnValuesToBeNull", {"column": rule.name}) for rule in RULES]
+    columns[FOREIGN.name] = _foreign(task, frame)
+    checks = [
+        Check(
+            rule,
+            "ExpectColumnValuesToBeNull",
+            {"column": rule.name},
+            notes_in=unanswered if rule is ANSWERED else frozenset(),
+        )
+        for rule in RULES
+    ]
     return frame.assign(**columns), checks
+
+
+def _foreign(task: Task, frame: pd.DataFrame) -> pd.Series:
+    """The ids that begin as those of another language do, where one source file holds several."""
+    import pandas as pd
+
+    prefixes = task.sources[0].id_prefixes if task.sources else {}
+    evidence = pd.Series(None, frame.index, dtype="str")
+    languages = frame["file"].str.partition("/")[0]
+    for code, prefix in prefixes.items():
+        foreign = frame["id"].str.startswith(prefix).eq(True) & (languages != code)
+        evidence = evidence.mask(foreign, frame["id"])
+    return evidence.astype("str")

@@ -159,7 +159,7 @@ def _nats(
     own: bool,
     asked: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> np.ndarray:
-    """log p(label | word), its own occurrence left out, of each token or of `asked` (rows, labels)."""
+    """log p(label | word), itself left out, of each token or of `asked` (rows, labels)."""
     rows, target = asked if asked else (slice(None), labels)
 
     def counts(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

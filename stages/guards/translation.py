@@ -68,7 +68,7 @@ def numbers(text: str) -> frozenset[str]:
 
 
 def translation(task: Task, pairs: pd.DataFrame) -> tuple[pd.DataFrame, list[Check]]:
-    """Return pairs (as `parallel.pair` gives them) with columns of evidence, and the checks on them."""
+    """Return pairs (as `parallel.pair` gives them) with columns of evidence, and their checks."""
     import pandas as pd
 
     evidence = {rule.name: pd.Series(None, pairs.index, dtype="str") for rule in RULES}
