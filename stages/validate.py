@@ -40,7 +40,8 @@ from stages.guards import (
     translation,
 )
 from stages.guards.page import page
-from stages.guards.rule import SEVERITIES, Check, Outcome, Rule, severity_of
+from stages.guards.rule import Check, Outcome, severity_of
+from stages.guards.rules import severities_of
 from stages.guards.verdict import Verdict
 from stages.tasks import Task, missing
 from stages.writing import replacing_folder
@@ -51,11 +52,6 @@ if TYPE_CHECKING:
     Guard = Callable[[Task, pd.DataFrame], tuple[pd.DataFrame, list[Check]]]
 
 LINES = 40  # problems of a severity shown in the terminal; the page shows all
-ROOMS = (
-    origin, read, structure, choice, tagging, span, mining, characters, script, language, parallel,
-    alignment, translation,
-)  # fmt: skip
-RULES: dict[str, Rule] = {rule.name: rule for room in ROOMS for rule in room.RULES}
 BY_HEAD = {"choice": choice.choice, "tagging": tagging.tagging, "mining": mining.mining}
 AGAIN = "Take the snapshot again."
 LABELS = "labels.json"  # beside the data, where the labels come from it (CCG)
@@ -197,35 +193,6 @@ def write(verdict: Verdict, out: Path) -> Path:
 
 def _dump(content: Mapping[str, Any], path: Path) -> None:
     path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-
-
-def severities_of(settings: Mapping[str, Any], task: str) -> dict[str, str]:
-    """The severities that params.yaml sets for `task`.
-
-    Raises
-    ------
-    UserError
-        A rule or severity that does not exist.
-    """
-    section = (settings.get("validate") or {}).get("severity") or {}
-    chosen = params.of_task(section, task)
-    for rule, severity in chosen.items():
-        if rule not in RULES:
-            raise UserError(
-                f"params.yaml: validate.severity names the unknown rule {rule!r}; known rules: "
-                f"{', '.join(sorted(RULES))}."
-            )
-        if severity not in SEVERITIES:
-            raise UserError(
-                f"params.yaml: validate.severity.{rule} is {severity!r}; "
-                f"expected one of {', '.join(SEVERITIES)}."
-            )
-        if severity == "repair" and not RULES[rule].by_row:
-            raise UserError(
-                f"params.yaml: validate.severity.{rule} is repair, but the rule judges a file as a "
-                "whole: there are no rows to leave out. Expected stop, warn or note."
-            )
-    return chosen
 
 
 def main() -> None:
