@@ -19,11 +19,13 @@ from typing import Any
 
 from stages import params
 from stages.errors import UserError, run
-from stages.tasks import Task, find
+from stages.tasks import TASKS, Task, find
+from stages.tasks.record import WITHOUT_TRAINING
 from stages.writing import replacing_folder
 
 POSITIVE = ("batch_size", "learning_rate", "epochs", "max_length")
 COUNTS = ("accumulation", "prediction_tokens", "selection_every", "selection_examples")
+SPAN = ("doc_stride", "query_length", "n_best", "answer_length")
 CHOICES = {
     "pooling": ("first", "segments"),
     "encoding": ("joint", "separate"),
@@ -31,6 +33,10 @@ CHOICES = {
     "zero_stage": (0, 1, 2, 3),
     "checkpoint_precision": ("float32", "float16", "bfloat16"),
 }
+FRACTIONS = ("learning_rate", "epochs")
+POOLING = ("mean",)
+RETRIEVAL = "retrieval"  # the target of a cell without training
+SPECIALS = 4  # <s> question </s></s> context </s>
 
 
 def plan(settings: dict[str, Any]) -> tuple[dict[str, Task], list[dict[str, Any]]]:
@@ -42,62 +48,156 @@ def plan(settings: dict[str, Any]) -> tuple[dict[str, Task], list[dict[str, Any]
         An unknown or missing task, a list that does not fit another, a parameter out of range.
     """
     _check_shape(settings)
-    tasks = {name: find(name) for name in settings["data"]["tasks"]}
-    intermediate, target = settings["intermediate"], settings["target"]
-    for section, names in (
-        ("intermediate.tasks", intermediate["tasks"]),
-        ("target.tasks", target["tasks"]),
-    ):
-        for name in names:
+    tasks = _tasks(settings)
+    intermediate, target, retrieve = (
+        settings[section] for section in ("intermediate", "target", "retrieve")
+    )
+    for section in ("intermediate", "target", "retrieve"):
+        for name in settings[section]["tasks"]:
             if find(name).name not in tasks:
                 raise UserError(
-                    f"params.yaml: {section} names {name}, which data.tasks lacks; add it there."
+                    f"params.yaml: {section}.tasks names {name}, which data.tasks lacks; add it "
+                    "there."
                 )
+    for name in intermediate["tasks"]:
+        if not tasks[name].is_trained:
+            raise UserError(
+                f"params.yaml: intermediate.tasks names {name}, which has no training set of its "
+                f"own{_instead(tasks[name])}"
+            )
     for name in target["tasks"]:
-        if not tasks[name].is_target:
+        _check_target(tasks[name])
+    for name in retrieve["tasks"]:
+        if tasks[name].head not in WITHOUT_TRAINING:
             raise UserError(
-                f"params.yaml: target.tasks names {name}, which is not evaluated in any language "
-                "besides English; it can be an intermediate task only."
+                f"params.yaml: retrieve.tasks names {name}, which is trained; expected some of "
+                f"{', '.join(n for n, t in TASKS.items() if t.head in WITHOUT_TRAINING)}."
             )
-    for name in target["encoders"]:
-        if name != "none" and name not in intermediate["tasks"]:
-            raise UserError(
-                f"params.yaml: target.encoders names {name}; expected none or one of "
-                f"intermediate.tasks ({', '.join(intermediate['tasks'])})."
-            )
+    for section in ("target", "retrieve"):
+        for name in settings[section]["encoders"]:
+            if name != "none" and name not in intermediate["tasks"]:
+                raise UserError(
+                    f"params.yaml: {section}.encoders names {name}; expected none or one of "
+                    f"intermediate.tasks ({', '.join(intermediate['tasks'])})."
+                )
+    if bool(retrieve["tasks"]) != bool(retrieve["encoders"]):
+        raise UserError(
+            "params.yaml: retrieve.tasks and retrieve.encoders go together: name both or neither."
+        )
+    _check_numbers(settings, tasks)
+    cells = [
+        _cell(tasks, encoder, name, seed, tasks[name].evaluates())
+        for encoder in target["encoders"]
+        for name in target["tasks"]
+        for seed in target["seeds"]
+    ]
+    # nothing is trained, so there is one seed
+    cells += [
+        _cell(tasks, encoder, RETRIEVAL, 0, tuple(retrieve["tasks"]))
+        for encoder in retrieve["encoders"]
+    ]
+    return tasks, cells
+
+
+def _cell(
+    tasks: dict[str, Task], encoder: str, target: str, seed: int, evaluates: tuple[str, ...]
+) -> dict[str, Any]:
+    return {
+        "intermediate": encoder,
+        "target": target,
+        "seed": seed,
+        "evaluates": list(evaluates),
+        "same_data": [name for name in evaluates if encoder in tasks[name].same_data],
+    }
+
+
+def _tasks(settings: dict[str, Any]) -> dict[str, Task]:
+    """The records of data.tasks as the study reads them; what it says of others is a mistake."""
+    data = settings["data"]
+    tasks = {name: params.task(settings, name) for name in data["tasks"]}
+    for key in ("evaluated", "languages", "held_out"):
+        for name in data.get(key) or {}:
+            if find(name).name not in tasks:
+                raise UserError(
+                    f"params.yaml: data.{key} names {name}, which data.tasks lacks; add it there "
+                    "or take it out here."
+                )
+    return tasks
+
+
+def _check_target(task: Task) -> None:
+    """A target is a task to train on that is evaluated, itself or by the tasks it serves."""
+    if task.evaluates():
+        return
+    if find(task.name).tests:
+        raise UserError(
+            f"params.yaml: target.tasks names {task.name}, which is evaluated on "
+            f"{' and '.join(find(task.name).tests)}; add one of them to data.tasks."
+        )
+    if task.is_target:
+        raise UserError(
+            f"params.yaml: target.tasks names {task.name}, which has no training set of its "
+            f"own{_instead(task)}"
+        )
+    raise UserError(
+        f"params.yaml: target.tasks names {task.name}, which is not evaluated in any language "
+        "besides English; it can be an intermediate task only."
+    )
+
+
+def _instead(task: Task) -> str:
+    if task.trained_on:
+        return (
+            f": {task.name} is evaluated by the cell of {task.trained_on}. Name "
+            f"{task.trained_on} in target.tasks."
+        )
+    return ": name it in retrieve.tasks."
+
+
+def _check_numbers(settings: dict[str, Any], tasks: dict[str, Task]) -> None:
+    """Choices are among those there are, numbers in their range."""
     for key, allowed in CHOICES.items():
         if settings["engine"][key] not in allowed:
             raise UserError(
                 f"params.yaml: engine.{key} is {settings['engine'][key]!r}; expected one of "
                 f"{', '.join(map(str, allowed))}."
             )
+    span = settings["span"]
     for section in ("intermediate", "target"):
         for name in settings[section]["tasks"]:
+            if not isinstance(settings[section].get(name), dict):
+                raise UserError(
+                    f"params.yaml: {section}.tasks names {name}; add its own parameters, "
+                    f"`{name}: {{}}` for none, under {section}."
+                )
             values = params.of_task(settings[section], name)
             for key in POSITIVE:
-                if not _positive(values.get(key), whole=key not in ("learning_rate", "epochs")):
-                    raise UserError(
-                        f"params.yaml: {section}.{name}.{key} is {values.get(key)!r}; expected a "
-                        "number above 0."
-                    )
-            limit = values.get("max_steps")
-            if limit is not None and not _positive(limit, whole=True):
+                _number(f"{section}.{name}.{key}", values.get(key), key not in FRACTIONS)
+            if values.get("max_steps") is not None:
+                _number(f"{section}.{name}.max_steps", values["max_steps"], True, "null or ")
+            room = values["max_length"] - span["query_length"] - SPECIALS
+            if tasks[name].head == "span" and span["doc_stride"] > room:
                 raise UserError(
-                    f"params.yaml: {section}.{name}.max_steps is {limit!r}; expected null or a "
-                    "number above 0."
+                    f"params.yaml: span.doc_stride is {span['doc_stride']}; expected at most "
+                    f"{room}: {section}.{name}.max_length {values['max_length']} less "
+                    f"span.query_length and {SPECIALS} special tokens, or parts of a context would "
+                    "be skipped."
                 )
-    cells = [
-        {
-            "intermediate": encoder,
-            "target": name,
-            "seed": seed,
-            "same_data": encoder in tasks[name].same_data,
-        }
-        for encoder in target["encoders"]
-        for name in target["tasks"]
-        for seed in target["seeds"]
-    ]
-    return tasks, cells
+    examples = settings["target"].get("evaluation_examples")
+    if examples is not None:
+        _number("target.evaluation_examples", examples, True, "null or ")
+    retrieve = settings["retrieve"]
+    if retrieve.get("pooling") not in POOLING:
+        raise UserError(
+            f"params.yaml: retrieve.pooling is {retrieve.get('pooling')!r}; expected one of "
+            f"{', '.join(POOLING)}."
+        )
+    layer = retrieve.get("layer")
+    if type(layer) is not int or layer < 0:
+        raise UserError(
+            f"params.yaml: retrieve.layer is {layer!r}; expected the number of a hidden state, "
+            "where 0 is the embedding layer."
+        )
 
 
 def _check_shape(settings: dict[str, Any]) -> None:
@@ -106,35 +206,45 @@ def _check_shape(settings: dict[str, Any]) -> None:
         "data": ("tasks",),
         "intermediate": ("tasks",),
         "target": ("tasks", "encoders", "seeds"),
+        "retrieve": ("tasks", "encoders"),
         "engine": (),
+        "span": (),
     }
     for section, names in lists.items():
         if not isinstance(settings.get(section), dict):
             raise UserError(f"params.yaml: the section {section} is missing.")
         for name in names:
             value = settings[section].get(name)
-            if not isinstance(value, list) or not value or len(set(value)) < len(value):
+            # a study may go without retrieval
+            empty = section != "retrieve" and not value
+            if not isinstance(value, list) or empty or len(set(map(str, value))) < len(value):
                 raise UserError(
-                    f"params.yaml: {section}.{name} is {value!r}; expected a list, neither empty "
-                    "nor with repeats."
+                    f"params.yaml: {section}.{name} is {value!r}; expected a list, "
+                    + (
+                        "without repeats."
+                        if section == "retrieve"
+                        else "neither empty nor with repeats."
+                    )
                 )
     for key in (*CHOICES, *COUNTS):
         if key not in settings["engine"]:
             raise UserError(f"params.yaml: engine.{key} is missing.")
-    for key in COUNTS:
-        if not _positive(settings["engine"][key], whole=True):
-            raise UserError(
-                f"params.yaml: engine.{key} is {settings['engine'][key]!r}; expected a whole "
-                "number above 0."
-            )
+    for section, counts in (("engine", COUNTS), ("span", SPAN)):
+        for key in counts:
+            _number(f"{section}.{key}", settings[section].get(key), True)
     for seed in [*settings["target"]["seeds"], settings["intermediate"].get("seed")]:
         if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
             raise UserError(f"params.yaml: the seed {seed!r} is no whole number from 0.")
 
 
-def _positive(value: Any, whole: bool) -> bool:
+def _number(place: str, value: Any, whole: bool, before: str = "") -> None:
+    """Refuse what is no number above 0."""
     kinds = int if whole else int | float
-    return isinstance(value, kinds) and not isinstance(value, bool) and value > 0
+    if not isinstance(value, kinds) or isinstance(value, bool) or not value > 0:
+        raise UserError(
+            f"params.yaml: {place} is {value!r}; expected {before}a "
+            f"{'whole ' if whole else ''}number above 0."
+        )
 
 
 def check_inputs(tasks: dict[str, Task], data: Path, encoder: Path) -> None:
@@ -167,7 +277,8 @@ def main() -> None:
     check_inputs(tasks, arguments.data, arguments.encoder)
     with replacing_folder(arguments.out) as folder:
         for name, task in tasks.items():
-            _write(folder / f"{name}.json", dataclasses.asdict(task))
+            content = {"metrics": task.metrics, "evaluates": task.evaluates()}
+            _write(folder / f"{name}.json", dataclasses.asdict(task) | content)
         _write(folder / "study.json", {"study": settings["study"], "cells": cells})
     print(f"{settings['study']}: {len(tasks)} tasks, {len(cells)} cells")
 

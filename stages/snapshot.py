@@ -125,8 +125,12 @@ class _Record:
     def __init__(self, task: Task, folder: Path, path: Path | None) -> None:
         self.task, self.folder, self.path = task, folder, path
         self._file = folder / "snapshot.json"
-        content = json.loads(self._file.read_text()) if self._file.exists() else {}
-        self._before: dict[str, dict] = content.get("files", {})
+        self._before: dict[str, dict] = {}
+        if self._file.exists():
+            try:
+                self._before = json.loads(self._file.read_text())["files"]
+            except (ValueError, KeyError, TypeError):
+                print(f"  {self._file} is not readable: every file is taken anew", flush=True)
         self.files: dict[str, dict] = {}
 
     def known(self, language: str, split: str, entry: dict) -> dict | None:

@@ -9,6 +9,9 @@ import pytest
 import yaml
 
 from conftest import ROOT
+from stages import params
+from stages.errors import UserError
+from stages.tasks import TASKS
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 
@@ -91,5 +94,45 @@ def test_every_study_has_a_plan_and_the_same_keys(study: str) -> None:
         settings = OmegaConf.to_container(compose("config", overrides=[f"study={study}"]))
         sample = OmegaConf.to_container(compose("config"))
     assert settings.keys() == sample.keys()
-    assert settings["engine"].keys() == sample["engine"].keys()
+    for section in ("data", "engine", "snapshot", "retrieve", "span", "validate"):
+        assert settings[section].keys() == sample[section].keys()
+    for section in ("intermediate", "target"):  # beside the parameters of their own tasks
+        shared = [{key for key in s[section] if key not in TASKS} for s in (settings, sample)]
+        assert shared[0] == shared[1]
     plan(settings)
+
+
+def test_the_paper_names_every_task_and_its_hyper_parameters() -> None:
+    from stages.compose import compose
+
+    settings = yaml.safe_load(compose("paper", ROOT / "conf"))
+    assert set(settings["data"]["tasks"]) == set(TASKS)
+    target = {
+        name: tuple(
+            params.of_task(settings["target"], name)[key]
+            for key in ("max_length", "batch_size", "epochs", "learning_rate")
+        )
+        for name in settings["target"]["tasks"]
+    }
+    assert target == {
+        "xnli": (256, 32, 2, 1e-5),
+        "pawsx": (256, 32, 5, 1e-5),
+        "udpos": (256, 32, 10, 1e-5),
+        "panx": (256, 32, 10, 1e-5),
+        "squad": (384, 16, 2, 1e-5),
+        "tydiqa": (384, 16, 2, 1e-5),
+    }
+    assert settings["retrieve"]["layer"] == 14
+    assert settings["span"] == {
+        "doc_stride": 128, "query_length": 64, "n_best": 20, "answer_length": 30,
+    }  # fmt: skip
+    assert len(settings["target"]["encoders"]) == 1 + 9
+
+
+def test_a_study_is_composed_with_changes_and_a_wrong_one_is_named() -> None:
+    from stages.compose import compose
+
+    settings = yaml.safe_load(compose("grid", ROOT / "conf", ["snapshot.mirror=/mirror"]))
+    assert settings["snapshot"]["mirror"] == "/mirror"
+    with pytest.raises(UserError, match=r"Could not override 'snapshot\.mirrr'"):
+        compose("grid", ROOT / "conf", ["snapshot.mirrr=/mirror"])

@@ -23,8 +23,72 @@ def test_cells_are_encoders_by_targets_by_seeds(sample: dict[str, Any]) -> None:
     sample["target"] |= {"encoders": ["none", "mnli"], "tasks": ["xnli", "pawsx"], "seeds": [1, 7]}
     _, cells = plan(sample)
     assert len(cells) == 2 * 2 * 2
-    same = [(c["intermediate"], c["target"]) for c in cells if c["same_data"]]
-    assert same == [("mnli", "xnli")] * 2  # MNLI is XNLI's own training set
+    same = [(c["intermediate"], c["target"], c["same_data"]) for c in cells if c["same_data"]]
+    assert same == [("mnli", "xnli", ["xnli"])] * 2  # MNLI is XNLI's own training set
+
+
+@pytest.fixture
+def grid(sample: dict[str, Any]) -> dict[str, Any]:
+    """A study of a training task for two targets, and of retrieval."""
+    sample["data"]["tasks"] = ["squad", "mnli", "xquad", "mlqa", "tatoeba", "ccg"]
+    sample["intermediate"] |= {"tasks": ["squad", "mnli"], "squad": {}}
+    sample["target"] |= {"encoders": ["none", "squad"], "tasks": ["squad"], "seeds": [3]}
+    sample["target"]["squad"] = {"max_length": 256}
+    sample["intermediate"]["squad"] = {"max_length": 256}
+    sample["retrieve"] |= {"encoders": ["none", "squad"], "tasks": ["tatoeba"]}
+    return sample
+
+
+def test_a_cell_of_squad_evaluates_its_tests_and_retrieval_is_a_cell(grid: dict[str, Any]) -> None:
+    tasks, cells = plan(grid)
+    assert cells == [
+        {"intermediate": "none", "target": "squad", "seed": 3, "same_data": [],
+         "evaluates": ["xquad", "mlqa"]},
+        {"intermediate": "squad", "target": "squad", "seed": 3, "same_data": ["xquad", "mlqa"],
+         "evaluates": ["xquad", "mlqa"]},
+        {"intermediate": "none", "target": "retrieval", "seed": 0, "same_data": [],
+         "evaluates": ["tatoeba"]},
+        {"intermediate": "squad", "target": "retrieval", "seed": 0, "same_data": [],
+         "evaluates": ["tatoeba"]},
+    ]  # fmt: skip
+    assert tasks["squad"].evaluates() == ("xquad", "mlqa")
+    grid["data"]["tasks"].remove("mlqa")
+    assert plan(grid)[1][1]["same_data"] == ["xquad"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        (("target", "tasks"), ["xquad"], "xquad is evaluated by the cell of squad. Name squad in"),
+        (("target", "tasks"), ["tatoeba"], "no training set of its own: name it in retrieve.tasks"),
+        (("intermediate", "tasks"), ["mlqa"], "mlqa is evaluated by the cell of squad"),
+        (("intermediate", "tasks"), ["squad", "ccg"], "add its own parameters, `ccg: {}`"),
+        (("data", "tasks"), ["squad", "mnli", "tatoeba"], "squad, which is evaluated on xquad and"),
+        (("data", "evaluated"), {"panx": "test"}, "data.evaluated names panx, which data.tasks"),
+        (("data", "languages"), {"xquaad": ["de"]}, "unknown task 'xquaad'"),
+        (("data", "languages"), {"xquad": ["xx"]}, "data.languages.xquad names xx"),
+        (("retrieve", "tasks"), ["squad"], "retrieve.tasks names squad, which is trained"),
+        (("retrieve", "tasks"), [], "go together"),
+        (("retrieve", "encoders"), ["qqp"], "retrieve.encoders names qqp"),
+        (("retrieve", "encoders"), ["none", "none"], "expected a list, without repeats"),
+        (("retrieve", "layer"), -1, "retrieve.layer is -1"),
+        (("retrieve", "pooling"), "max", "retrieve.pooling is 'max'"),
+        (("span", "n_best"), 0, "span.n_best is 0"),
+        (("span", "doc_stride"), 189, "span.doc_stride is 189; expected at most 188"),
+        (("target", "evaluation_examples"), 0, "target.evaluation_examples is 0; expected null or"),
+    ],
+)
+def test_mistakes_of_the_whole_grid_are_named(
+    grid: dict[str, Any], path: tuple[str, str], value: object, says: str
+) -> None:
+    grid[path[0]][path[1]] = value
+    with pytest.raises(UserError, match=says):
+        plan(grid)
+
+
+def test_windows_may_touch_but_not_leave_a_gap(grid: dict[str, Any]) -> None:
+    grid["span"]["doc_stride"] = 188  # 256 - 64 - 4
+    plan(grid)
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,19 @@ def test_a_second_snapshot_keeps_what_is_there_and_a_changed_source_does_not(
     assert len(read(train)) == 1
 
 
+def test_an_unreadable_record_costs_nothing_but_time(
+    mirror: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "data"
+    snapshot(find("mnli"), out, mirror, accept_stand_ins=True)
+    record = out / "mnli/snapshot.json"
+    whole = record.read_text()
+    record.write_text(whole[:50])
+    snapshot(find("mnli"), out, mirror, accept_stand_ins=True)
+    assert "is not readable" in capsys.readouterr().out
+    assert record.read_text() == whole
+
+
 @pytest.mark.parametrize(
     ("damage", "says"),
     [

@@ -10,6 +10,9 @@ from stages.errors import UserError
 from stages.sources.origin import Origin
 from stages.tasks import Source
 
+# XNLI's translated training sets
+ALIASES = {"contradictory": "contradiction"}
+
 
 class Shards:
     """The rows of all shards, one after the other; a wrong row is named with its own file."""
@@ -104,6 +107,8 @@ class Shards:
             return names[value]
         if value in names:
             return value
+        if ALIASES.get(value) in names:
+            return ALIASES[value]
         file, number = self._where(row)
         raise UserError(
             f"{file}, row {number}: unknown label {value!r}; expected one of "
