@@ -91,7 +91,7 @@ class Texts:
 def leaks(
     train: Iterable[Sequence[str]], test: Iterable[Sequence[str]], near: float = NEAR
 ) -> list[Leak]:
-    """For every test item that has a copy in `train`, the most similar one (the first of equals)."""
+    """For every test item with a copy in `train`, the most similar one (the first of equals)."""
     best: dict[int, Leak] = {}
     for match in matches(Texts(train), Texts(test), near):
         for row in match.test:

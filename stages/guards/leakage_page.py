@@ -1,4 +1,4 @@
-"""What leaks, as one HTML page that opens without a network: training sets by tests, then examples."""
+"""What leaks, as one HTML page that opens without a network."""
 
 from __future__ import annotations
 
