@@ -11,6 +11,7 @@ from stages.guards import (
     alignment,
     characters,
     choice,
+    drift,
     language,
     mining,
     origin,
@@ -21,13 +22,14 @@ from stages.guards import (
     span,
     structure,
     tagging,
+    translated,
     translation,
 )
 from stages.guards.rule import SEVERITIES, Rule
 
 ROOMS = (
     origin, read, structure, choice, tagging, span, mining, characters, script, language, parallel,
-    alignment, translation, overlap,
+    alignment, translation, overlap, drift, translated,
 )  # fmt: skip
 RULES: dict[str, Rule] = {rule.name: rule for room in ROOMS for rule in room.RULES}
 

@@ -33,7 +33,14 @@ FOREIGN = Rule(
     "ids of the folder's own language",
     "The source holds several languages in one file: keep the rows of this one.",
 )
-RULES = (OFFSETS, BLANK, INSIDE, ANSWERED, UNANSWERED, FOREIGN)
+LOST = Rule(
+    "lost_answers",
+    "warn",
+    "answers that the translation still holds",
+    "The translated answer is not in the translated context: train without these answers.",
+    stop_above=0.5,
+)
+RULES = (OFFSETS, BLANK, INSIDE, ANSWERED, UNANSWERED, FOREIGN, LOST)
 
 
 def misplaced(context: str, answers: list[str], starts: list[int]) -> str | None:
@@ -88,6 +95,36 @@ def span(
             notes_in=unanswered if rule is ANSWERED else frozenset(),
         )
         for rule in RULES
+        if rule is not LOST
+    ]
+    return frame.assign(**columns), checks
+
+
+def translated(task: Task, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Check]]:
+    """The same for a translated set, in which answers may be lost: blank, or at no offset."""
+    import pandas as pd
+
+    lost: list[str | None] = []
+    inside: list[str | None] = []
+    for context, answers, starts in zip(
+        frame["context"], frame["answers"], frame["starts"], strict=True
+    ):
+        answers, starts = answers or [], starts or []
+        kept = [
+            (answer, start)
+            for answer, start in zip(answers, starts, strict=False)
+            if visible(answer) and start is not None and start >= 0
+        ]
+        missing = len(answers) - len(kept)
+        lost.append(f"{missing} of {len(answers)} answers" if missing or not answers else None)
+        context = context if isinstance(context, str) else ""
+        inside.append(misplaced(context, [one for one, _ in kept], [place for _, place in kept]))
+    columns = {
+        LOST.name: pd.Series(lost, frame.index, dtype="str"),
+        INSIDE.name: pd.Series(inside, frame.index, dtype="str"),
+    }
+    checks = [
+        Check(rule, "ExpectColumnValuesToBeNull", {"column": rule.name}) for rule in (LOST, INSIDE)
     ]
     return frame.assign(**columns), checks
 
