@@ -17,6 +17,7 @@ import argparse
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -116,6 +117,11 @@ def _labels(found: translated.Translated) -> tuple[str, ...]:
     return max((NLI, BINARY), key=lambda names: len(seen & set(names)))
 
 
+def _line(outcome: Outcome, path: Path) -> str:
+    """One line for the terminal, with the path as the user gave it."""
+    return replace(outcome, file=path.name).as_line(str(path.parent))
+
+
 def main() -> None:
     """Read, judge, write the report, say what was found."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -159,8 +165,8 @@ def main() -> None:
     report = arguments.out / path.name / "index.html"
     for severity in ("repair", "warn"):
         for outcome in verdict.findings(severity)[:LINES]:
-            print(outcome.as_line(str(path.parent)))
-    stops = [outcome.as_line(str(path.parent)) for outcome in verdict.findings("stop")[:LINES]]
+            print(_line(outcome, path))
+    stops = [_line(outcome, path) for outcome in verdict.findings("stop")[:LINES]]
     if stops:
         raise UserError("\n  ".join([f"{path} is rejected:", *stops]) + f"\nreport: {report}")
     notes = len(verdict.findings("note"))

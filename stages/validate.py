@@ -2,8 +2,9 @@
 
 In   data/<task>/<language>/<split>.parquet and snapshot.json; `validate.severity` and
      `snapshot.accept_stand_ins` of params.yaml.
-Out  verdict.json, expectations.json (Great Expectations' own results), dropped.parquet (the rows
-     that severity `repair` leaves out; encode honours it) and index.html, a readable summary. A
+Out  verdict.json, expectations.json (Great Expectations' own results) and its Data Docs,
+     dropped.parquet (the rows that severity `repair` leaves out; encode honours it) and index.html,
+     a readable summary; validation/index.html, that of all tasks judged so far. A
      rejected set ends with exit status 1 and leaves the same files in validation/rejected/<task>/,
      which is no output of the stage, so that DVC keeps them.
 Run  python -m stages.validate xnli [--data data] [--out validation]
@@ -26,6 +27,8 @@ from stages.guards import (
     alignment,
     characters,
     choice,
+    docs,
+    grid,
     language,
     mining,
     origin,
@@ -44,7 +47,7 @@ from stages.guards.rule import Check, Outcome, severity_of
 from stages.guards.rules import severities_of
 from stages.guards.verdict import Verdict
 from stages.tasks import Task, missing
-from stages.writing import replacing_folder
+from stages.writing import replacing, replacing_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -182,12 +185,19 @@ def write(verdict: Verdict, out: Path) -> Path:
     accepted, rejected = out / name, out / "rejected" / name
     kept, stale = (accepted, rejected) if verdict.accepted else (rejected, accepted)
     with replacing_folder(kept) as folder:
-        html = page(name, verdict.task.languages, verdict.outcomes, verdict.data)
+        suites = [f"docs/{suite.replace(' ', '-')}.html" for suite in verdict.results]
+        html = page(name, verdict.task.languages, verdict.outcomes, verdict.data, suites)
         (folder / "index.html").write_text(html, encoding="utf-8")
+        for suite, results in verdict.results.items():
+            (folder / "docs").mkdir(exist_ok=True)
+            text = docs.docs(suite, results)
+            (folder / "docs" / f"{suite.replace(' ', '-')}.html").write_text(text, encoding="utf-8")
         repair.write(verdict.dropped(), folder / repair.DROPPED)
         _dump(verdict.results, folder / "expectations.json")
         _dump(verdict.as_json(), folder / "verdict.json")
     shutil.rmtree(stale, ignore_errors=True)  # a verdict on other data must not be read
+    with replacing(out / "index.html") as temporary:
+        temporary.write_text(grid.page(grid.verdicts(out), None), encoding="utf-8")
     return kept
 
 

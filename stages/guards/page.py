@@ -28,8 +28,12 @@ def page(
     languages: Sequence[str],
     outcomes: Sequence[Outcome],
     data: Mapping[str, Mapping[str, Any]],
+    docs: Sequence[str] = (),
 ) -> str:
-    """Return the page: every rule in every language, then each finding, then the files."""
+    """Return the page: every rule in every language, then each finding, then the files.
+
+    docs : Great Expectations' own pages, by their paths from here.
+    """
     findings = [outcome for outcome in outcomes if outcome.severity]
     findings.sort(key=lambda outcome: SEVERITIES.index(outcome.severity or "note"))
     stops = sum(outcome.severity == "stop" for outcome in findings)
@@ -53,6 +57,7 @@ def page(
 {_findings(task, findings)}
 <h2>Files</h2>
 {_files(data)}
+{_links(docs)}
 </body></html>
 """
 
@@ -117,3 +122,8 @@ def _files(data: Mapping[str, Mapping[str, Any]]) -> str:
         for name, entry in data.items()
     ]
     return f'<table class="data">{"".join(f"<tr>{line}</tr>" for line in lines)}</table>'
+
+
+def _links(docs: Sequence[str]) -> str:
+    links = ", ".join(f'<a href="{escape(path)}">{escape(path)}</a>' for path in docs)
+    return f"<p>Great Expectations: {links}, expectations.json</p>" if docs else ""
