@@ -37,6 +37,7 @@ params: $(VENV)/.installed
 snapshot: $(VENV)/.installed
 	@test -d encoder || dvc pull --quiet encoder.dvc
 	python -m stages.snapshot $(if $(MIRROR),--mirror "$(MIRROR)")
+	python -m stages.drift
 	dvc add --quiet data encoder
 
 test: $(VENV)/.installed

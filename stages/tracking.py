@@ -269,8 +269,8 @@ def _create(
     return run_id
 
 
-def publish(study: str, metrics: dict[str, float], report: Path) -> None:
-    """Log a study's findings and its report with its parent run."""
+def publish(study: str, metrics: dict[str, float], report: Path, name: str = "report") -> None:
+    """Log a study's findings and a folder, its report, with its parent run."""
     from mlflow.entities import Metric
 
     client = prepare()
@@ -279,7 +279,7 @@ def publish(study: str, metrics: dict[str, float], report: Path) -> None:
     entries = [Metric(name, value, now, 0) for name, value in sorted(metrics.items())]
     for start in range(0, len(entries), METRICS_A_CALL):
         client.log_batch(run_id, entries[start : start + METRICS_A_CALL])
-    client.log_artifacts(run_id, str(report), "report")
+    client.log_artifacts(run_id, str(report), name)
 
 
 def data_version() -> str:
