@@ -1,6 +1,7 @@
 """Encode: data/<task>/  ->  encoded/<task>/<language>/<split>.parquet
 
-In   validated data, encoder/tokenizer.json.
+In   validated data, encoder/tokenizer.json; the rows that severity `repair` leaves out
+     (validation/<task>/dropped.parquet, leakage/<task>.parquet).
 Out  for every split the token ids of its texts, without special tokens and not truncated, and
      what the head needs beside them (stages/tasks/schema.py). Every cell reads these; nothing is
      tokenised twice. labels.json where the labels come from the data (CCG).
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from stages import params
 from stages.errors import UserError, run
+from stages.guards import repair
 from stages.tasks import Task, missing
 from stages.writing import replacing_folder
 
@@ -152,6 +154,7 @@ def _retrieval(table: pa.Table, labels: Sequence[str], tokenizer: Tokenizer) -> 
             "id": table["id"],
             "sentence_ids": _ids(table["sentence"], tokenizer),
             "english_ids": _ids(table["english"], tokenizer),
+            "english": table["english"],
         }
     )
 
@@ -210,6 +213,8 @@ def main() -> None:
     parser.add_argument("task")
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--encoder", type=Path, default=Path("encoder"))
+    parser.add_argument("--validation", type=Path, default=Path("validation"))
+    parser.add_argument("--leakage", type=Path, default=Path("leakage"))
     parser.add_argument("--out", type=Path, default=Path("encoded"))
     arguments = parser.parse_args()
     import pyarrow.parquet as pq
@@ -219,6 +224,11 @@ def main() -> None:
     if reason := missing.why(data):
         missing.leave(arguments.out / task.name, reason)
         return
+    # rows that severity `repair` leaves out
+    dropped = (
+        arguments.validation / task.name / repair.DROPPED,
+        arguments.leakage / f"{task.name}.parquet",
+    )
     tokenizer = load(arguments.encoder / "tokenizer.json")
     start, rows = time.monotonic(), 0
     with replacing_folder(arguments.out / task.name) as folder:
@@ -231,7 +241,8 @@ def main() -> None:
             if task.head == "mining" and not source.exists():
                 print(f"  {task.name}/{language}/{split}: not there, left out", flush=True)
                 continue
-            table = encode(pq.read_table(source), task, tokenizer, labels)
+            kept = repair.kept(pq.read_table(source), f"{language}/{split}.parquet", *dropped)
+            table = encode(kept, task, tokenizer, labels)
             (folder / language).mkdir(exist_ok=True)
             pq.write_table(table, folder / language / f"{split}.parquet", compression="zstd")
             rows += table.num_rows

@@ -57,7 +57,9 @@ def _number(text: str) -> str:
 
 
 def _p(text: str) -> str:
-    return "-" if not text else "<.001" if float(text) < 0.001 else f"{float(text):.3f}"[1:]
+    if not text:
+        return "-"
+    return "<.001" if float(text) < 0.001 else f"{float(text):.3f}".removeprefix("0")
 
 
 def main() -> None:

@@ -150,7 +150,6 @@ def test_bad_translation_is_evidence(rule: str, rows: list[tuple[str, str]]) -> 
     assert rule in {check.rule.name for check in checks}
 
 
-@pytest.mark.skipif(not language.available(), reason="py3langid is not installed")
 def test_foreign_language_is_evidence() -> None:
     french = ("Je ne sais pas pourquoi il est parti.", "Il est parti hier soir avec elle.")
     german = ("Ich weiß nicht, warum er gegangen ist.", "Er ist gestern Abend gegangen.")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stages.guards.rule import PLACEHOLDER, Check, Rule
-from stages.guards.structure import TEXTS
+from stages.guards.texts import paired
 from stages.tasks import Task
 
 if TYPE_CHECKING:
@@ -84,11 +84,11 @@ def find(here: np.ndarray, there: np.ndarray, occurrences: np.ndarray) -> Block 
 
     everything = np.arange(len(here))
     runs: list[tuple[int, int, float, str | None]] = [
-        (*_largest_run(gain(everything, None, len(here))), None)
+        (*largest_run(gain(everything, None, len(here))), None)
     ]
     for shift in SHIFTS:
         rows = everything[max(0, -shift) : len(here) - max(0, shift)]
-        start, stop, nats = _largest_run(gain(rows, rows + shift, abs(shift)))
+        start, stop, nats = largest_run(gain(rows, rows + shift, abs(shift)))
         offset = max(0, -shift)
         name = f"the English rows {abs(shift)} {'further down' if shift > 0 else 'further up'}"
         runs.append((start + offset, stop + offset, nats, name))
@@ -118,7 +118,7 @@ def _fit(source: np.ndarray, target: np.ndarray) -> tuple[float, float, float, f
     return float(slope), float(level), spread, centre, width
 
 
-def _largest_run(values: np.ndarray) -> tuple[int, int, float]:
+def largest_run(values: np.ndarray) -> tuple[int, int, float]:
     """Start, stop and sum of the run with the largest sum (Kadane)."""
     sums = np.concatenate([[0.0], np.cumsum(values)])
     lowest = np.minimum.accumulate(sums)
@@ -128,10 +128,10 @@ def _largest_run(values: np.ndarray) -> tuple[int, int, float]:
 
 
 def alignment(task: Task, pairs: pd.DataFrame) -> tuple[pd.DataFrame, list[Check]]:
-    """Return what `parallel.pair` returned with a column of evidence, and the check on it."""
+    """Return pairs (as `parallel.pair` gives them) with a column of evidence, and its check."""
     import pandas as pd
 
-    texts = TEXTS[task.head]
+    texts = paired(task.head, pairs)
     odd = [pairs[text].isna() | pairs[text].str.match(PLACEHOLDER) for text in texts]
     usable = pairs[pairs["id_en"].notna() & ~np.logical_or.reduce(odd)]
     evidence = pd.Series(None, pairs.index, dtype="str")

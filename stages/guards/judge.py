@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SHOWN = 5  # examples a finding
-GX_SEVERITY = {"stop": "critical", "warn": "warning", "note": "info"}
+GX_SEVERITY = {"stop": "critical", "repair": "warning", "warn": "warning", "note": "info"}
 
 
 @cache
@@ -62,13 +62,27 @@ def judge(
     sizes = dict(frame["file"].value_counts(sort=False)) if "file" in frame else {file: len(frame)}
     outcomes = []
     for check, result in zip(checks, results, strict=True):
-        for name, (count, examples) in _broken(file, frame, check, result).items():
-            share = count / max(sizes[name], 1)
-            severity = severity_of(check.rule, severities, share)
+        broken = _broken(file, frame, check, result)
+        for name, rows in broken.items():
+            count = max(len(rows), 1)
+            severity = severity_of(check.rule, severities, count / max(sizes[name], 1))
             if name in check.notes_in:
                 severity = "note"
-            outcomes.append(Outcome(name, check.rule, severity, check.holds, count, examples))
-        broken = {outcome.file for outcome in outcomes if outcome.rule is check.rule}
+            if severity == "repair" and not rows:
+                severity = "stop"  # nothing to leave out
+            shown = [_example(frame, index, check) for index in rows[:SHOWN]]
+            holds = str(frame[check.holds_in][rows[0]]) if check.holds_in else check.holds
+            outcomes.append(
+                Outcome(
+                    name,
+                    check.rule,
+                    severity,
+                    holds,
+                    count,
+                    tuple(shown) or (Example(None, None, short(_problem(result))),),
+                    _identities(frame, rows) if severity == "repair" else (),
+                )
+            )
         outcomes += [Outcome(name, check.rule) for name in sizes if name not in broken]
         result["expectation_config"]["kwargs"].pop("batch_id", None)
         for full in ("unexpected_list", "unexpected_index_list"):
@@ -78,28 +92,37 @@ def judge(
 
 def _broken(
     file: str, frame: pd.DataFrame, check: Check, result: Mapping[str, Any]
-) -> dict[str, tuple[int, tuple[Example, ...]]]:
-    """By file: how many rows break the check, and the first of them."""
+) -> dict[str, list[int]]:
+    """By file: the index of every row that breaks the check, none where it is no row's doing."""
     if result["success"]:
         return {}
-    detail = result["result"]
-    indices = detail.get("unexpected_index_list")
+    indices = result["result"].get("unexpected_index_list")
     if not indices:
-        raised = result["exception_info"]
-        if "raised_exception" not in raised:  # by metric, where a metric failed
-            raised = next(iter(raised.values()), {})
-        problem = raised.get("exception_message")
-        return {file: (1, (Example(None, None, short(problem or _observed(detail))),))}
+        return {file: []}
     if "file" not in frame:
-        files = {file: list(indices)}
-    else:
-        files = {}
-        for index, name in frame.loc[indices, "file"].items():
-            files.setdefault(str(name), []).append(index)
-    return {
-        name: (len(found), tuple(_example(frame, index, check) for index in found[:SHOWN]))
-        for name, found in files.items()
-    }
+        return {file: list(indices)}
+    files: dict[str, list[int]] = {}
+    for index, name in zip(indices, frame["file"][indices], strict=True):
+        files.setdefault(str(name), []).append(index)
+    return files
+
+
+def _problem(result: Mapping[str, Any]) -> str:
+    """What Great Expectations says where it names no row."""
+    raised = result["exception_info"]
+    if "raised_exception" not in raised:  # by metric, where a metric failed
+        raised = next(iter(raised.values()), {})
+    return str(raised.get("exception_message") or _observed(result["result"]))
+
+
+def _identities(frame: pd.DataFrame, rows: list[int]) -> tuple[tuple[int, str], ...]:
+    """(row, id) of rows of `frame`."""
+    cells = frame.loc[rows]
+    numbers = cells.get("row", cells.index)
+    names = cells["id"]
+    if "id_en" in cells:
+        names = names.fillna(cells["id_en"])
+    return tuple((int(row), str(name)) for row, name in zip(numbers, names, strict=True))
 
 
 def _example(frame: pd.DataFrame, index: int, check: Check) -> Example:
@@ -107,7 +130,9 @@ def _example(frame: pd.DataFrame, index: int, check: Check) -> Example:
     columns = check.show or [
         value for key, value in check.arguments.items() if key in ("column", "column_A", "column_B")
     ]
-    identity = cells["id"] if isinstance(cells.get("id"), str) else cells.get("id_en")
+    if "id" not in cells:  # a row that stands for a file
+        return Example(None, None, ", ".join(short(str(cells[column])) for column in columns))
+    identity = cells["id"] if isinstance(cells["id"], str) else cells.get("id_en")
     return Example(
         int(cells.get("row", index)),
         str(identity),

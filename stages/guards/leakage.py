@@ -14,6 +14,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -38,6 +39,15 @@ class Leak:
     similarity: float
 
 
+@dataclass(frozen=True)
+class Match:
+    """The rows of a training text and of a test text (positions from 0), and their similarity."""
+
+    train: list[int]
+    test: list[int]
+    similarity: float
+
+
 def normalise(sides: Sequence[str]) -> str:
     """Each side with letters and digits only, case folded, in NFKC; sides on lines of their own."""
     return "\n".join(
@@ -45,43 +55,74 @@ def normalise(sides: Sequence[str]) -> str:
     )
 
 
-def leaks(
-    train: Iterable[Sequence[str]], test: Iterable[Sequence[str]], near: float = NEAR
-) -> list[Leak]:
-    """For every test item that has a copy in `train`, the most similar one (the first of equals).
+class Texts:
+    """The different texts of some items, with the rows (positions from 0) of each, to be matched.
 
     An item is the tuple of its sides. Items without a letter or digit are left out: they are no
     evidence.
     """
-    known = [normalise(sides) for sides in train]
-    asked = [normalise(sides) for sides in test]
-    first: dict[str, int] = {}
-    for row, text in enumerate(known):
-        first.setdefault(text, row)
-    best = {row: Leak(row, first[text], 1.0) for row, text in enumerate(asked) if text in first}
-    open_rows: dict[str, list[int]] = {}
-    for row, text in enumerate(asked):
-        if row not in best and len(text) > GRAM:
-            open_rows.setdefault(text, []).append(row)
-    questions = list(open_rows)
-    answers = [text for text in first if len(text) > GRAM]
-    for one, other, similarity in _near(answers, questions, near):
-        for row in open_rows[questions[other]]:
-            found = Leak(row, first[answers[one]], similarity)
-            if row not in best or best[row].similarity < similarity:
+
+    def __init__(self, items: Iterable[Sequence[str]]) -> None:
+        self.rows: dict[str, list[int]] = {}
+        self._sorted: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        for row, sides in enumerate(items):
+            text = normalise(sides)
+            if text.strip():
+                self.rows.setdefault(text, []).append(row)
+
+    @cached_property
+    def long(self) -> list[str]:
+        """The texts that have a 5-gram."""
+        return [text for text in self.rows if len(text) > GRAM]
+
+    @cached_property
+    def bands(self) -> np.ndarray:
+        """The band keys of `long`."""
+        return _bands(self.long)
+
+    def sorted_band(self, band: int) -> tuple[np.ndarray, np.ndarray]:
+        """The order of `long` by its keys in one band, and the keys in that order."""
+        if band not in self._sorted:
+            order = np.argsort(self.bands[:, band], kind="stable")
+            self._sorted[band] = order, self.bands[order, band]
+        return self._sorted[band]
+
+
+def leaks(
+    train: Iterable[Sequence[str]], test: Iterable[Sequence[str]], near: float = NEAR
+) -> list[Leak]:
+    """For every test item with a copy in `train`, the most similar one (the first of equals)."""
+    best: dict[int, Leak] = {}
+    for match in matches(Texts(train), Texts(test), near):
+        for row in match.test:
+            found = Leak(row, match.train[0], match.similarity)
+            if row not in best or _better(found, best[row]):
                 best[row] = found
-    return [best[row] for row in sorted(best) if asked[row].strip()]
+    return [best[row] for row in sorted(best)]
 
 
-def _near(train: list[str], test: list[str], near: float) -> Iterator[tuple[int, int, float]]:
-    """Pairs of positions whose true Jaccard similarity is at least `near`."""
-    if not train or not test:
+def matches(train: Texts, test: Texts, near: float = NEAR) -> Iterator[Match]:
+    """Every two texts that are equal (the sides of a pair perhaps in the other order) or nearly."""
+    for text, rows in test.rows.items():
+        for one in {text, "\n".join(reversed(text.split("\n")))} & train.rows.keys():
+            yield Match(train.rows[one], rows, 1.0)
+    if not train.long or not test.long:
         return
-    here, there = _bands(train), _bands(test)
+    for one, other, similarity in _near(train, test, near):
+        if one != other:
+            yield Match(train.rows[one], test.rows[other], similarity)
+
+
+def _better(one: Leak, other: Leak) -> bool:
+    return (one.similarity, -one.train) > (other.similarity, -other.train)
+
+
+def _near(train: Texts, test: Texts, near: float) -> Iterator[tuple[str, str, float]]:
+    """Texts whose true Jaccard similarity is at least `near`."""
+    there = test.bands
     seen: set[tuple[int, int]] = set()
     for band in range(BANDS):
-        order = np.argsort(here[:, band], kind="stable")
-        keys = here[order, band]
+        order, keys = train.sorted_band(band)
         low = np.searchsorted(keys, there[:, band], "left")
         high = np.searchsorted(keys, there[:, band], "right")
         for row in np.flatnonzero(high > low):
@@ -89,9 +130,10 @@ def _near(train: list[str], test: list[str], near: float) -> Iterator[tuple[int,
                 pair = (int(position), int(row))
                 if pair not in seen:
                     seen.add(pair)
-                    similarity = _similarity(train[pair[0]], test[pair[1]], near)
+                    one, other = train.long[pair[0]], test.long[pair[1]]
+                    similarity = _similarity(one, other, near)
                     if similarity >= near:
-                        yield *pair, similarity
+                        yield one, other, similarity
 
 
 def _similarity(one: str, other: str, least: float) -> float:

@@ -16,20 +16,37 @@ RECORDED = Rule(
     "warn",
     "a readable snapshot.json beside the files",
     "Without it rows are counted against the task table only: take the snapshot again.",
+    by_row=False,
 )
 PINNED = Rule(
     "pinned_revision",
     "stop",
     "the revision that the task table pins",
     "The table moved on or the data is older: take the snapshot again.",
+    by_row=False,
 )
 SOURCE = Rule(
     "pinned_source",
     "note",
     "the repository that the task table names",
     "Right for a study on its own data (the sample); scores are not comparable with published.",
+    by_row=False,
 )
-RULES = (RECORDED, PINNED, SOURCE)
+UNLABELLED = Rule(
+    "unlabelled_rows",
+    "note",
+    "a label in every row of the source",
+    "The snapshot dropped the rows on which the annotators did not agree.",
+    by_row=False,
+)
+MOVED = Rule(
+    "moved_answers",
+    "note",
+    "answers at the offset that the source says",
+    "The snapshot corrected them: the source lost blanks after its offsets were counted.",
+    by_row=False,
+)
+RULES = (RECORDED, PINNED, SOURCE, UNLABELLED, MOVED)
 
 
 def read_record(folder: Path) -> tuple[dict[str, Any], str | None]:
@@ -43,7 +60,9 @@ def read_record(folder: Path) -> tuple[dict[str, Any], str | None]:
     files = record.get("files") if isinstance(record, dict) else None
     if not isinstance(files, dict) or not all(
         isinstance(entry, dict)
-        and all(isinstance(entry.get(key), int) for key in ("rows", "expected"))
+        and isinstance(entry.get("rows"), int)
+        and isinstance(entry.get("expected"), int | None)
+        and "expected" in entry
         for entry in files.values()
     ):
         return {}, "no table `files` with `rows` and `expected` for each"
@@ -55,17 +74,34 @@ def origin(
 ) -> list[Outcome]:
     """Judge the record of a snapshot against the task table."""
     outcomes = [_outcome(RECORDED, problem is None, problem or "", severities)]
-    if problem is None:
-        pinned = task.source
-        repository, revision = record.get("repository"), record.get("revision")
-        same = repository == pinned.repository
-        outcomes.append(_outcome(SOURCE, same, str(repository), severities, pinned.repository))
-        if same:
-            outcomes.append(
-                _outcome(
-                    PINNED, revision == pinned.revision, str(revision), severities, pinned.revision
-                )
-            )
+    if problem is not None:
+        return outcomes
+    brought = f"snapshot.sources.{task.brought}"
+    if task.sources and record.get("repository") != brought:
+        pinned = {source.repository: source.revision for source in task.sources}
+        found = {
+            str(source.get("repository")): str(source.get("revision"))
+            for source in record.get("sources") or [record]
+            if isinstance(source, dict)
+        }
+        same = set(found) == set(pinned)
+        outcomes.append(_outcome(SOURCE, same, ", ".join(found), severities, ", ".join(pinned)))
+        for repository in sorted(set(found) & set(pinned)) if same else ():
+            here, there = found[repository], pinned[repository]
+            outcomes.append(_outcome(PINNED, here == there, here, severities, there))
+    outcomes += _remarks(record["files"], severities)
+    return outcomes
+
+
+def _remarks(files: dict[str, Any], severities: dict[str, str]) -> list[Outcome]:
+    """What the snapshot did to the rows of a file."""
+    outcomes = []
+    for rule, key in ((UNLABELLED, "dropped"), (MOVED, "moved")):
+        for name, entry in files.items():
+            if isinstance(count := entry.get(key), int) and count:
+                example = Example(None, None, f"{count} rows")
+                severity = severity_of(rule, severities)
+                outcomes.append(Outcome(name, rule, severity, "", count, (example,)))
     return outcomes
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from stages.guards.rule import SEVERITIES, Example, Outcome, Rule
 
-MARKS = {"stop": "✕", "warn": "!", "note": "i", "pass": "✓"}
+MARKS = {"stop": "✕", "repair": "−", "warn": "!", "note": "i", "pass": "✓"}
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem;
 color:#1b1f24}
@@ -17,7 +17,7 @@ th,td{border:1px solid #d5dae0;padding:.25rem .55rem;text-align:left;vertical-al
 .grid td{text-align:center;padding:0;width:2.4rem;height:1.8rem}
 .grid td a{display:block;color:inherit;text-decoration:none;line-height:1.8rem;font-weight:700}
 .pass{background:#cdeccd;color:#14532d}.note{background:#dbe7fb;color:#1e3a8a}
-.warn{background:#ffe3a3;color:#713f12}.stop{background:#f7b4b0;color:#7f1d1d}
+.repair{background:#ead6f7;color:#581c87}.warn{background:#ffe3a3;color:#713f12}.stop{background:#f7b4b0;color:#7f1d1d}
 .accepted{color:#14532d}.rejected{color:#7f1d1d}code{overflow-wrap:anywhere}
 .found{max-width:34rem;overflow-wrap:anywhere}.data code{font-size:12px}.scroll{overflow-x:auto}
 """
@@ -28,8 +28,12 @@ def page(
     languages: Sequence[str],
     outcomes: Sequence[Outcome],
     data: Mapping[str, Mapping[str, Any]],
+    docs: Sequence[str] = (),
 ) -> str:
-    """Return the page: every rule in every language, then each finding, then the files."""
+    """Return the page: every rule in every language, then each finding, then the files.
+
+    docs : Great Expectations' own pages, by their paths from here.
+    """
     findings = [outcome for outcome in outcomes if outcome.severity]
     findings.sort(key=lambda outcome: SEVERITIES.index(outcome.severity or "note"))
     stops = sum(outcome.severity == "stop" for outcome in findings)
@@ -53,6 +57,7 @@ def page(
 {_findings(task, findings)}
 <h2>Files</h2>
 {_files(data)}
+{_links(docs)}
 </body></html>
 """
 
@@ -117,3 +122,8 @@ def _files(data: Mapping[str, Mapping[str, Any]]) -> str:
         for name, entry in data.items()
     ]
     return f'<table class="data">{"".join(f"<tr>{line}</tr>" for line in lines)}</table>'
+
+
+def _links(docs: Sequence[str]) -> str:
+    links = ", ".join(f'<a href="{escape(path)}">{escape(path)}</a>' for path in docs)
+    return f"<p>Great Expectations: {links}, expectations.json</p>" if docs else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stages.guards.rule import PLACEHOLDER, Check, Rule
-from stages.guards.structure import TEXTS
+from stages.guards.texts import TEXTS
 from stages.tasks import Task
 
 if TYPE_CHECKING:
@@ -40,14 +40,21 @@ def pair(task: Task, frame: pd.DataFrame, english: pd.DataFrame) -> pd.DataFrame
     Indexed by row (from 1, of the language's file, else of English). Columns: `id`, `id_en`,
     `id_in_place` (the English id at this place among the shared items), `label`, `label_en`
     (missing where a side is a placeholder: published PAWS-X labels those rows at will), and the
-    texts of both.
+    texts of both. The label of a question is the number of its answers.
     """
     import pandas as pd
 
+    if task.head == "span":
+        frame, english = (
+            one.assign(label=one["answers"].map(lambda cell: str(len(cell or [])))).astype(
+                {"label": "str"}
+            )
+            for one in (frame, english)
+        )
     here = frame.drop_duplicates("id").rename_axis("row").reset_index()
     there = english.drop_duplicates("id").rename_axis("row_en").reset_index()
     texts = list(TEXTS[task.head])
-    odd = here[texts].apply(lambda column: column.str.match(PLACEHOLDER)).any(axis=1)
+    odd = here[texts].apply(lambda column: column.str.match(PLACEHOLDER)).eq(True).any(axis=1)
     here = here.assign(placeholder=odd)[["row", "id", "label", "placeholder", *texts]]
     there = there[["row_en", "id", "label", *texts]]
     there = there.rename(columns={name: f"{name}_en" for name in ("id", "label", *texts)})

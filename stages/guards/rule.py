@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-SEVERITIES = ("stop", "warn", "note")
+SEVERITIES = ("stop", "repair", "warn", "note")
 PLACEHOLDER = r"^\s*(?:NS|N/?A|#N/A|nan|NaN|NAN|NULL|null|None|<unk>|#(?:NAME|VALUE|REF)[?!])\s*$"
 
 
@@ -15,7 +15,8 @@ class Rule:
     """One thing that must hold: `holds` says it, `remedy` says what to do where it does not.
 
     `severity` is the default, raised to stop where more than the share `stop_above` of the rows
-    break the rule; `validate.severity` of params.yaml overrides both.
+    break the rule; `validate.severity` of params.yaml overrides both. `repair` leaves out the rows
+    that break the rule and records them; a rule on a whole file (not `by_row`) has none.
     """
 
     name: str
@@ -23,21 +24,24 @@ class Rule:
     holds: str
     remedy: str
     stop_above: float = 1.0
+    by_row: bool = True
 
 
 @dataclass(frozen=True)
 class Check:
     """A rule applied to one file: the Great Expectations class by name, and its arguments.
 
-    `holds` makes the rule's sentence concrete, `show` names the columns that make up an example
-    (the checked ones if empty), and in the files `notes_in` a finding is a note, whatever the
-    severity of the rule: they are accepted stand-ins.
+    `holds` makes the rule's sentence concrete, or `holds_in` names the column that does so row by
+    row. `show` names the columns that make up an example (the checked ones if empty), and in the
+    files `notes_in` a finding is a note, whatever the severity of the rule: they are accepted
+    stand-ins.
     """
 
     rule: Rule
     expectation: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     holds: str = ""
+    holds_in: str = ""
     show: tuple[str, ...] = ()
     notes_in: frozenset[str] = frozenset()
 
@@ -53,7 +57,10 @@ class Example:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One rule on one file. No `severity` means that it holds."""
+    """One rule on one file. No `severity` means that it holds.
+
+    `dropped` are the (row, id) that severity `repair` leaves out.
+    """
 
     file: str
     rule: Rule
@@ -61,6 +68,7 @@ class Outcome:
     holds: str = ""
     count: int = 0
     examples: tuple[Example, ...] = ()
+    dropped: tuple[tuple[int, str], ...] = ()
 
     @property
     def language(self) -> str:

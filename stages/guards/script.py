@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stages.guards.rule import Check, Rule
-from stages.guards.structure import TEXTS
+from stages.guards.texts import TEXTS, written_in
 from stages.tasks import Task
 
 if TYPE_CHECKING:
     import pandas as pd
 
+SLICE = 10_000  # texts counted at once
 LEAST_LETTERS = 12  # of a sentence; below, it is a name or a number
 LEAST_SHARE = 0.1  # of its letters; names stay Latin in published Chinese and Korean sentences
 
@@ -77,20 +78,26 @@ def _table() -> np.ndarray:
 def letters(texts: Iterable[str]) -> np.ndarray:
     """Letters of each script in each text: int array, texts by SCRIPTS (column 0: no letters)."""
     texts = list(texts)
-    points = np.frombuffer("".join(texts).encode("utf-32-le", "replace"), np.uint32)
-    rows = np.repeat(np.arange(len(texts)), [len(text) for text in texts])
-    cells = rows * len(SCRIPTS) + _table()[points]
-    return np.bincount(cells, minlength=len(texts) * len(SCRIPTS)).reshape(-1, len(SCRIPTS))
+    found = np.zeros((len(texts), len(SCRIPTS)), np.int64)
+    for start in range(0, len(texts), SLICE):
+        part = texts[start : start + SLICE]
+        points = np.frombuffer("".join(part).encode("utf-32-le", "replace"), np.uint32)
+        rows = np.repeat(np.arange(len(part)), [len(text) for text in part])
+        cells = rows * len(SCRIPTS) + _table()[points]
+        counts = np.bincount(cells, minlength=len(part) * len(SCRIPTS))
+        found[start : start + SLICE] = counts.reshape(-1, len(SCRIPTS))
+    return found
 
 
 def script(task: Task, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Check]]:
     """Return `frame` (with a column `file`) with a column of evidence, and the check on it."""
     import pandas as pd
 
-    languages = frame["file"].str.partition("/")[0]
     evidence = pd.Series(None, frame.index, dtype="str")
     for side in TEXTS[task.head]:
-        counts = letters(frame[side].fillna(""))[:, 1:]
+        languages = written_in(task.head, frame, side)
+        codes, distinct = pd.factorize(frame[side].fillna(""))  # a paragraph has many questions
+        counts = letters(distinct)[codes, 1:]
         total = counts.sum(axis=1)
         own = np.zeros(len(frame))
         for language in languages.unique():
@@ -117,8 +124,11 @@ def _accents(task: Task, frame: pd.DataFrame) -> pd.Series:
         least = LEAST_ACCENTS.get(str(file).partition("/")[0])
         if least is None:
             continue
-        cells = frame.loc[rows, list(TEXTS[task.head])].fillna("")
-        text = "".join(cells.to_numpy().ravel())
+        here, code = frame.loc[rows], str(file).partition("/")[0]
+        text = ""
+        for side in TEXTS[task.head]:
+            own = here[side][written_in(task.head, here, side) == code]
+            text += "".join(own.dropna())
         total = int(letters([text])[0, 1:].sum())
         plain = sum(map(text.casefold().count, "abcdefghijklmnopqrstuvwxyz"))
         if total >= ENOUGH_LETTERS and total - plain < least * total:

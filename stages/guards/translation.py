@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stages.guards.rule import PLACEHOLDER, Check, Rule
-from stages.guards.structure import TEXTS
+from stages.guards.texts import paired
 from stages.tasks import Task
 
 if TYPE_CHECKING:
@@ -68,11 +68,11 @@ def numbers(text: str) -> frozenset[str]:
 
 
 def translation(task: Task, pairs: pd.DataFrame) -> tuple[pd.DataFrame, list[Check]]:
-    """Return what `parallel.pair` returned with columns of evidence, and the checks on them."""
+    """Return pairs (as `parallel.pair` gives them) with columns of evidence, and their checks."""
     import pandas as pd
 
     evidence = {rule.name: pd.Series(None, pairs.index, dtype="str") for rule in RULES}
-    for side in TEXTS[task.head]:
+    for side in paired(task.head, pairs):
         text, english = pairs[side].fillna(""), pairs[f"{side}_en"].fillna("")
         lengths, sources = text.str.len(), english.str.len()
         real = (sources > 0) & (lengths > 0) & ~text.str.match(PLACEHOLDER)

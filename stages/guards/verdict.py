@@ -33,6 +33,15 @@ class Verdict:
         self.results.setdefault(name, []).extend(results)
         return outcomes
 
+    def dropped(self) -> list[tuple[str, int, str, str]]:
+        """(file, row, id, rule) of every row that severity `repair` leaves out, in order."""
+        found = {
+            (outcome.file, row): (outcome.file, row, name, outcome.rule.name)
+            for outcome in reversed(self.outcomes)
+            for row, name in outcome.dropped
+        }
+        return [found[key] for key in sorted(found)]
+
     def findings(self, severity: str) -> list[Outcome]:
         """The findings of one severity."""
         return [outcome for outcome in self.outcomes if outcome.severity == severity]
@@ -49,6 +58,7 @@ class Verdict:
             "task": self.task.name,
             "accepted": self.accepted,
             "rows": sum(entry["rows"] for entry in self.data.values()),
+            "dropped": len(self.dropped()),
             "counts": {severity: len(self.findings(severity)) for severity in SEVERITIES},
             "findings": [outcome.as_finding() for outcome in findings],
             "data": self.data,

@@ -1,0 +1,52 @@
+"""The readable text of data/<task>/<language>/<split>.parquet, by head, and its language.
+
+The row guards (characters, script, language, translation) look at `TEXTS`: columns of strings, to
+which `readable` adds what a head keeps in lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TEXTS: Mapping[str, tuple[str, ...]] = {
+    "pair": ("sentence1", "sentence2"),
+    "choice": ("context", "question", "options_text"),
+    "tagging": ("tokens_text",),
+    "span": ("context", "question"),
+    "retrieval": ("sentence", "english"),
+    "mining": ("sentence",),
+}
+JOINED = {"choice": ("options", "\n"), "tagging": ("tokens", " ")}
+
+
+def readable(head: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return `frame` with the strings of its list column joined, where the head has one."""
+    import pandas as pd
+
+    if head not in JOINED:
+        return frame
+    column, between = JOINED[head]
+    texts = [
+        None if cell is None else between.join(item for item in cell if item is not None)
+        for cell in frame[column]
+    ]
+    return frame.assign(**{f"{column}_text": pd.Series(texts, frame.index, dtype="str")})
+
+
+def written_in(head: str, frame: pd.DataFrame, side: str) -> pd.Series:
+    """The language of every cell of column `side`: the folder's, except in English columns."""
+    languages = frame["file"].str.partition("/")[0]
+    if head == "retrieval" and side == "english":
+        return languages.mask(languages.notna(), "en")
+    if head == "mining":
+        return languages.mask(frame["side"] == "english", "en")
+    return languages
+
+
+def paired(head: str, pairs: pd.DataFrame) -> tuple[str, ...]:
+    """The texts of `head` that stand beside their English side (`<text>_en`) in `pairs`."""
+    return tuple(text for text in TEXTS[head] if f"{text}_en" in pairs)
