@@ -72,9 +72,7 @@ def correlate(
         "robustness": robustness,
         "slopes": slopes(outcomes, languages, distance, covariates, *size),
         "interactions": interactions(outcomes, scores, languages, distance, covariates, *size),
-        "uncertainty": uncertainty(
-            outcomes, scores, languages, distance, covariates, settings.seed
-        ),
+        "uncertainty": uncertainty(outcomes, scores, languages, distance, covariates),
         "specifications": curve,
         "influence": influence(outcomes, languages, distance, covariates),
         "agreement": agreement(curve) if len(curve) else pd.DataFrame(),
