@@ -49,7 +49,7 @@ MOST_LANGUAGES = 16  # of a task; more say nothing new
 FOUND = ("stop", "repair", "warn")
 
 
-def present(name: str, folder: Path) -> Task:
+def present(name: str, folder: Path, most: int = MOST_LANGUAGES) -> Task:
     """The task with the languages, and the evaluated split, that the folder holds."""
     task = find(name)
     splits = Counter(path.stem for path in folder.glob("*/*.parquet"))
@@ -61,7 +61,7 @@ def present(name: str, folder: Path) -> Task:
         for code in task.languages
         if evaluated is None or (folder / code / f"{evaluated}.parquet").exists()
     )
-    return dataclasses.replace(task, evaluated=evaluated, languages=languages[:MOST_LANGUAGES])
+    return dataclasses.replace(task, evaluated=evaluated, languages=languages[:most])
 
 
 def damaged_files(task: Task) -> list[str]:
