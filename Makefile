@@ -50,7 +50,7 @@ check: $(VENV)/.installed
 
 ui: $(VENV)/.installed
 	@python -c 'import socket, sys; s = socket.socket(); sys.exit(s.connect_ex(("127.0.0.1", $(PORT))) == 0 and "error: port $(PORT) is in use; choose another: make ui PORT=5001")'
-	mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" --host 127.0.0.1 --port $(PORT)
+	mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" --host 127.0.0.1 --port $(PORT) --workers 1
 
 # write requirements.lock anew from requirements.in (needs uv)
 lock:

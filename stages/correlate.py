@@ -19,6 +19,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,19 @@ import pandas as pd
 from stages.errors import UserError, run
 from stages.params import PATH as PARAMS
 from stages.params import read as read_params
-from stages.statistics.checking import REFERENCE, read_languages, read_scores
-from stages.statistics.correlation_table import Settings, correlation_tables
+from stages.statistics.checking import (
+    REFERENCE,
+    distance_columns,
+    read_languages,
+    read_scores,
+)
+from stages.statistics.correlation_table import METHODS, correlation_tables
 from stages.statistics.influence import influence
+from stages.statistics.interaction_table import interactions
 from stages.statistics.multiverse import agreement, specifications
-from stages.statistics.outcomes import degradation
-from stages.statistics.slope_table import interactions, slopes, uncertainty
+from stages.statistics.outcomes import OUTCOMES, degradation
+from stages.statistics.settings import Settings
+from stages.statistics.slope_table import slopes, uncertainty
 from stages.writing import replacing
 
 COVARIATES = ["log10_pretraining_gib"]
@@ -51,13 +59,12 @@ def correlate(
 ) -> dict[str, pd.DataFrame]:
     """Return every table of the statistics by name.
 
-    scores, languages : as `read_scores` and `read_languages` return them
+    scores, languages : as `read_scores` and `read_languages` return them; settings : as
+        `present` returns them
     """
     outcomes = degradation(scores)
     correlations, robustness = correlation_tables(outcomes, languages, covariates, settings)
-    distance = str(settings.primary["distance"])
-    if distance not in languages:
-        distance = next(str(name) for name in languages if str(name).startswith("distance_"))
+    distance = settings.distance
     size = (settings.permutations, settings.seed)
     curve = specifications(outcomes, languages, covariates)
     return {
@@ -81,6 +88,11 @@ def settings_of(parameters: dict[str, Any], changes: Sequence[str] = ()) -> Sett
     changes : KEY=VALUE of the primary contrast, in place of its own
     """
     primary = {**PRIMARY, **parameters.get("primary", {})}
+    unknown = sorted(set(primary) - set(PRIMARY))
+    if unknown:
+        raise UserError(
+            f"correlate.primary.{unknown[0]}: expected one of {', '.join(PRIMARY)} in params.yaml."
+        )
     for change in changes:
         name, given, value = change.partition("=")
         if not given or name not in PRIMARY or name == "covariates":
@@ -93,6 +105,43 @@ def settings_of(parameters: dict[str, Any], changes: Sequence[str] = ()) -> Sett
         bootstrap=int(parameters.get("bootstrap", 2000)),
         seed=int(parameters.get("seed", 1)),
     )
+
+
+def present(
+    settings: Settings, scores: pd.DataFrame, languages: pd.DataFrame, covariates: list[str]
+) -> tuple[Settings, list[str]]:
+    """Return the settings with the distance that slopes are on, and what is to be said aloud.
+
+    A table of others need not have the distance, target or intermediate task that is primary by
+    default: no row is primary then, and slopes are on the first distance. Raises UserError for
+    what was named otherwise and is not there.
+    """
+    known = {
+        "distance": distance_columns(languages),
+        "target": list(dict.fromkeys(scores["target"])),
+        "intermediate": list(dict.fromkeys(degradation(scores)["source"])),
+        "outcome": list(OUTCOMES),
+        "method": list(METHODS),
+    }
+    said = []
+    for name, values in known.items():
+        value = settings.primary[name]
+        if value in values:
+            continue
+        if value != PRIMARY[name]:
+            raise UserError(
+                f"correlate.primary.{name} is '{value}', which the tables do not have: expected "
+                f"one of {', '.join(map(str, values))}. Mend params.yaml, or name it with "
+                f"--primary {name}=..."
+            )
+        said.append(f"no row is the primary contrast: the tables have no {name} '{value}'")
+    if settings.primary["covariates"] != covariates:
+        said.append("no row is the primary contrast: it has other covariates")
+    distance = str(settings.primary["distance"])
+    if distance not in known["distance"]:
+        distance = known["distance"][0]
+        said.append(f"slopes are those on {distance}; another with --primary distance=...")
+    return replace(settings, distance=distance), said
 
 
 def main() -> None:
@@ -121,6 +170,9 @@ def main() -> None:
     scores = read_scores(arguments.scores)
     languages = read_languages(arguments.languages, set(scores["language"]), covariates)
     settings = settings_of(parameters, arguments.primary)
+    settings, said = present(settings, scores, languages, covariates)
+    for words in said:
+        print(words, file=sys.stderr)
     tables = correlate(scores, languages, covariates, settings)
     for name, table in tables.items():
         if name == "specifications":  # thousands of rows: a picture's data, kept small
@@ -131,7 +183,12 @@ def main() -> None:
             with replacing(arguments.out / f"{name}.csv") as path:
                 table.to_csv(path, index=False, float_format="%.6g")
     with replacing(arguments.out / "analysis.json") as path:
-        fixed = {"primary": settings.primary, "covariates": covariates, "seed": settings.seed}
+        fixed = {
+            "primary": settings.primary,
+            "distance": settings.distance,
+            "covariates": covariates,
+            "seed": settings.seed,
+        }
         path.write_text(json.dumps(fixed, indent=2) + "\n")
     found = tables["partial_correlations"]
     not_identifiable = int((~found["identifiable"].astype(bool)).sum())

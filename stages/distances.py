@@ -1,8 +1,8 @@
 """Distances: languages -> languages.csv, distances from English and covariates.
 
 In    languages/languages.csv, the committed table (recipe: languages/recipe.md), and what the
-      study's own encoder and data say: encoded/<task>/<language>/test.parquet and, where the
-      encoder brings its own, encoder/pretraining_sizes.csv (language,gib).
+      study's own encoder and data say: the parallel sets of encoded/ and, where the encoder
+      brings its own, encoder/pretraining_sizes.csv (language,gib).
 Out   languages.csv: language,name,iso639_3,glottocode,family,script, distance_<kind>_<formula>,
       coverage_<kind>, log10_pretraining_gib and its source, tokenizer_fertility,
       subword_overlap_en.
@@ -53,7 +53,9 @@ def recompute(facts: pd.DataFrame, others: list[pd.DataFrame]) -> pd.DataFrame:
     coverage = sorted(name for name in columns if name.startswith("coverage_"))
     table["log10_pretraining_gib"] = np.log10(facts["cc100_gib"].astype(float))
     table["pretraining_source"] = XLMR_SIZES
-    table.loc[table["log10_pretraining_gib"].isna(), "pretraining_source"] = None
+    # A language without a size is left out of what needs it; why is said here.
+    missing = table["log10_pretraining_gib"].isna()
+    table.loc[missing, "pretraining_source"] = f"not in {XLMR_SIZES}"
     sizes = ["log10_pretraining_gib", "pretraining_source"]
     return table[[*IDENTITY, *names, *coverage, *sizes, "classification"]]
 
@@ -70,7 +72,8 @@ def join(
     if sizes is not None:
         gib = joined["language"].map(sizes.set_index("language")["gib"].astype(float))
         joined["log10_pretraining_gib"] = np.log10(gib.where(gib > 0))
-        joined["pretraining_source"] = pd.Series(source, joined.index).where(gib > 0)
+        said = np.where(gib > 0, source, f"not in {source}")
+        joined["pretraining_source"] = pd.Series(said, joined.index)
     return joined
 
 
@@ -122,7 +125,6 @@ def main() -> None:
     )
     parser.add_argument("--encoded", type=Path, default=Path("encoded"))
     parser.add_argument("--encoder", type=Path, default=Path("encoder"))
-    parser.add_argument("--split", default="test", help="the encoded split that is measured")
     parser.add_argument("--out", type=Path, default=Path("languages.csv"))
     arguments = parser.parse_args()
     if arguments.recompute:
@@ -135,7 +137,7 @@ def main() -> None:
         own = arguments.encoder / "pretraining_sizes.csv"
         table = join(
             read(arguments.table, IDENTITY),
-            token_covariates(arguments.encoded, arguments.split),
+            token_covariates(arguments.encoded),
             read_sizes(own) if own.is_file() else None,
             source=str(own),
         )

@@ -154,6 +154,7 @@ def _retrieval(table: pa.Table, labels: Sequence[str], tokenizer: Tokenizer) -> 
             "id": table["id"],
             "sentence_ids": _ids(table["sentence"], tokenizer),
             "english_ids": _ids(table["english"], tokenizer),
+            "english": table["english"],
         }
     )
 

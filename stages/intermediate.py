@@ -17,7 +17,7 @@ from typing import Any
 
 from stages import params
 from stages.errors import run
-from stages.tasks import find
+from stages.tasks import Task, missing
 from stages.writing import replacing_folder
 
 
@@ -28,14 +28,16 @@ def copy_baseline(encoder: Path, out: Path) -> None:
 
 
 def train_intermediate(
-    task_name: str, encoder: Path, encoded: Path, out: Path, study: str, settings: dict[str, Any]
+    task: Task, encoder: Path, encoded: Path, out: Path, study: str, settings: dict[str, Any]
 ) -> None:
     """Fine-tune the encoder on one English intermediate task and write it to `out`."""
+    from stages.learning import resume
     from stages.learning.cell import learn
 
-    task = find(task_name)
+    cell = f"intermediate-{task.name}"
     with learn(
         task,
+        cell=cell,
         encoder=encoder,
         encoded=encoded,
         study=study,
@@ -50,6 +52,8 @@ def train_intermediate(
             trained.write(folder)
             if trained.recorder:
                 trained.recorder.artifacts(folder, "model")
+    if trained.first_rank:
+        resume.finish(cell)
 
 
 def main() -> None:
@@ -64,14 +68,18 @@ def main() -> None:
     if arguments.task == "none":
         copy_baseline(arguments.encoder, out)
         return
+    if reason := missing.why(arguments.encoded / arguments.task):
+        if params.first_rank():
+            missing.leave(out, reason)
+        return
     settings = params.read()
     train_intermediate(
-        arguments.task,
+        params.task(settings, arguments.task),
         arguments.encoder,
         arguments.encoded,
         out,
         settings["study"],
-        settings["engine"] | params.of_task(settings["intermediate"], arguments.task),
+        params.of_cell(settings, "intermediate", arguments.task),
     )
 
 

@@ -42,6 +42,11 @@ def of_task(section: dict[str, Any], task: str) -> dict[str, Any]:
     return shared | section.get(task, {})
 
 
+def of_cell(settings: dict[str, Any], stage: str, task: str) -> dict[str, Any]:
+    """The parameters of one cell: the engine's, span's, and the stage's own for the task."""
+    return settings["engine"] | settings.get("span", {}) | of_task(settings[stage], task)
+
+
 def task(settings: dict[str, Any], name: str) -> Task:
     """Return the record of a task as the study reads it.
 

@@ -24,7 +24,13 @@ from stages.tasks.record import WITHOUT_TRAINING
 from stages.writing import replacing_folder
 
 POSITIVE = ("batch_size", "learning_rate", "epochs", "max_length")
-COUNTS = ("accumulation", "prediction_tokens", "selection_every", "selection_examples")
+COUNTS = (
+    "accumulation",
+    "training_tokens",
+    "prediction_tokens",
+    "selection_every",
+    "selection_examples",
+)
 SPAN = ("doc_stride", "query_length", "n_best", "answer_length")
 CHOICES = {
     "pooling": ("first", "segments"),

@@ -3,8 +3,8 @@
 In    scores.csv and scores.meta.json beside it, languages.csv, the folder of correlate; where
       they are, the folder of the published study (--published), published/claims.csv and
       benchmarks/calibration.csv
-Out   <out>/report.html, one file that opens without a network; <out>/figures/*.png, *.svg and
-      the data of each as *.csv; <out>/claims.csv
+Out   <out>/report.html, one file that opens without a network; <out>/figures/*.png and *.svg,
+      the data of each in <out>/data/*.csv; <out>/claims.csv and <out>/benchmark.csv
 
 Alone: python -m stages.report --scores scores.csv --languages languages.csv \
            --statistics statistics --out report
@@ -14,29 +14,33 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
 from stages import tracking
-from stages.errors import UserError, run
+from stages.errors import run
 from stages.reporting.answer import answer
+from stages.reporting.benchmark import headline, paper_table, task_scores
+from stages.reporting.calibrated import Calibration
 from stages.reporting.claims import claims_table
 from stages.reporting.drawing import Figure
+from stages.reporting.folder import Statistics, read
 from stages.reporting.forest import over_distances, slope_forest
-from stages.reporting.heat_map import accuracy_maps
-from stages.reporting.marks import marked, same_data
+from stages.reporting.heat_map import means_map
+from stages.reporting.marks import same_data
 from stages.reporting.page import Block, Section, drawn, render, table, text
 from stages.reporting.robustness import influence_plot, specification_curve
 from stages.reporting.scatter import scatter
 from stages.reporting.tables import (
     calibration_block,
     correlation_blocks,
-    interaction_block,
+    interaction_blocks,
     slope_block,
     uncertainty_block,
 )
+from stages.reporting.targets import target_blocks
 from stages.writing import replacing
 
 TITLE = (
@@ -52,59 +56,19 @@ SAME_DATA = "* the intermediate task is the target's own training data: more epo
 MOST_PANELS = 6
 
 
-@dataclass(frozen=True)
-class Statistics:
-    """One folder of correlate."""
+@dataclass
+class Report:
+    """What a report is made of: sections, figures, and tables that are files as well."""
 
-    correlations: pd.DataFrame
-    robustness: pd.DataFrame
-    slopes: pd.DataFrame
-    interactions: pd.DataFrame
-    uncertainty: pd.DataFrame
-    specifications: pd.DataFrame
-    influence: pd.DataFrame
-    outcomes: pd.DataFrame
-    primary: dict[str, object]
-    covariates: list[str]
+    sections: list[Section] = field(default_factory=list)
+    figures: list[Figure] = field(default_factory=list)
+    files: dict[str, pd.DataFrame] = field(default_factory=dict)
 
-    @classmethod
-    def read(cls, folder: Path) -> Statistics:
-        """Read a folder of correlate, sources of the target's own training data marked."""
-        analysis = folder / "analysis.json"
-        if not analysis.is_file():
-            raise UserError(f"{analysis} not found: run the correlate stage first.")
-        fixed = json.loads(analysis.read_text())
-        return cls(
-            correlations=marked(read(folder / "partial_correlations.csv")),
-            robustness=marked(read(folder / "robustness.csv")),
-            slopes=marked(read(folder / "slopes.csv")),
-            interactions=marked(read(folder / "interactions.csv")),
-            uncertainty=marked(read(folder / "uncertainty.csv")),
-            specifications=marked(read(folder / "specifications.csv.gz")),
-            influence=marked(read(folder / "influence.csv")),
-            outcomes=marked(read(folder / "outcomes.csv")),
-            primary=fixed["primary"],
-            covariates=fixed["covariates"],
-        )
-
-    @property
-    def targets(self) -> list[str]:
-        """The targets, that of the primary contrast first."""
-        names = list(dict.fromkeys(self.outcomes["target"]))
-        return sorted(names, key=lambda name: name != self.primary["target"])
-
-    def sources(self, target: str) -> list[str]:
-        """The intermediate tasks or models of a target, the primary one and the baseline first."""
-        names = list(dict.fromkeys(self.outcomes.loc[self.outcomes["target"] == target, "source"]))
-        first = self.primary["intermediate"]
-        return sorted(names, key=lambda name: (name != first, name != "none"))
-
-    @property
-    def distance(self) -> str:
-        """The primary distance, or the first there is."""
-        known = list(self.correlations["distance"])
-        primary = str(self.primary["distance"])
-        return primary if primary in known else known[0]
+    def show(self, *drawings: Figure | None, folded: str = "") -> list[Block]:
+        """Return the blocks of figures that could be drawn, and keep these."""
+        made = [drawing for drawing in drawings if drawing is not None]
+        self.figures += made
+        return [drawn(drawing, folded) for drawing in made]
 
 
 def report(
@@ -113,130 +77,155 @@ def report(
     own: Statistics,
     published: Statistics | None,
     claims: pd.DataFrame | None,
-    calibration: pd.DataFrame | None,
+    calibration: Calibration,
     stand_in: bool,
-) -> tuple[str, list[Figure], pd.DataFrame | None]:
-    """Return the page, its figures and the judged claims.
+) -> Report:
+    """Return the report of a study.
 
-    scores : as scores.csv; languages : indexed by language
+    scores : as scores.csv; languages : indexed by language; stand_in : whether the encoder has
+        read no text, so that no claim can be judged
     """
-    figures: list[Figure] = []
+    made = Report()
+    headlines = headline(scores)
+    few = {name: own.sources(name)[:MOST_PANELS] for name in own.targets}
+    made.sections.append(first_screen(made, languages, own, few))
+    made.sections += results(made, headlines, claims, stand_in)
+    if published is not None:
+        made.sections.append(literature(made, published, languages))
+    made.sections += analysis(made, languages, own, few, calibration)
+    made.sections.append(
+        Section("Every language of every target", target_blocks(scores, headlines, same_data()))
+    )
+    made.figures += [block.figure for block in made.sections[-1].blocks if block.figure]
+    note = (
+        "Every method was tried on data whose truth is known. An interval or a p is printed as "
+        "inference where it fails in none of the three worlds; what needs independent languages "
+        "is folded under that heading; the rest has its estimate alone."
+    )
+    made.sections.append(
+        Section("Do these statistics hold?", [text(note), *calibration_block(calibration)])
+    )
+    return made
 
-    def show(*drawings: Figure | None) -> list[Block]:
-        made = [drawing for drawing in drawings if drawing is not None]
-        figures.extend(made)
-        return [drawn(drawing) for drawing in made]
 
-    targets = own.targets
-    target = targets[0]
-    few = {name: own.sources(name)[:MOST_PANELS] for name in targets}
-    source = few[target][0]
-    sentences, limits = answer(own.slopes, own.interactions, own.correlations, own.primary)
+def first_screen(
+    made: Report, languages: pd.DataFrame, own: Statistics, few: dict[str, list[str]]
+) -> Section:
+    """Return the answer, one figure and the limits."""
+    sentences, limits = answer(own)
+    target = own.targets[0]
     if any(name.endswith("*") for names in few.values() for name in names):
         limits.append(SAME_DATA)
-    first = scatter(
-        own.outcomes, languages, target, few[target][:3], own.distance, own.covariates, "answer"
-    )
-    sections = [
-        Section(
-            "",
-            [
-                *(text(sentence, "answer") for sentence in sentences),
-                *show(first),
-                text("Limits. " + " ".join(limits), "small"),
-            ],
-        )
-    ]
-    if published is not None:
-        sections.append(literature(published, languages, show))
-    others = [
-        scatter(own.outcomes, languages, t, few[t], own.distance, own.covariates) for t in targets
-    ]
-    sections += [
+    shared = (own.distance, own.covariates)
+    first = scatter(own.outcomes, languages, target, few[target][:3], *shared, "answer")
+    blocks = [text(sentence, "answer") for sentence in sentences]
+    return Section("", [*blocks, *made.show(first), text("Limits. " + " ".join(limits), "small")])
+
+
+def results(
+    made: Report, headlines: pd.DataFrame, claims: pd.DataFrame | None, stand_in: bool
+) -> list[Section]:
+    """Return the table of the paper and the claims of the literature."""
+    sections = []
+    found = paper_table(headlines, same_data())
+    blocks = []
+    if found is not None:
+        shown, caption = found
+        made.files["benchmark"] = shown
+        blocks.append(table(shown, caption))
+    means = task_scores(headlines)
+    blocks += made.show(means_map(means), folded="Scores by intermediate task and target, as a map")
+    sections.append(Section("Intermediate task by target", blocks))
+    if claims is not None:
+        judged = claims_table(claims, headlines, same_data(), stand_in)
+        made.files["claims"] = judged
+        note = "A verdict follows the interval, and says nothing beyond this encoder and budget."
+        sections.append(Section("Claims of the literature", [table(judged, note)]))
+    return sections
+
+
+def analysis(
+    made: Report,
+    languages: pd.DataFrame,
+    own: Statistics,
+    few: dict[str, list[str]],
+    calibration: Calibration,
+) -> list[Section]:
+    """Return the sections on slopes, distances and what the result hangs on."""
+    target = own.targets[0]
+    source = few[target][0]
+    others = own.targets[1:]
+    shared = (own.distance, own.covariates)
+    own_tables = (own.correlations, own.robustness)
+    # Of the targets that are not primary, as much as one line of panels shows.
+    panels = {t: few[t] if t == target else few[t][:3] for t in own.targets}
+    drops = [scatter(own.outcomes, languages, t, panels[t], *shared) for t in own.targets]
+    forests = [over_distances(*own_tables, t, panels[t][:4]) for t in own.targets]
+    return [
         Section(
             "Does intermediate training flatten the slope?",
             [
-                *show(slope_forest(own.slopes, own.interactions, target)),
-                *([interaction_block(own.interactions, target)] if len(own.interactions) else []),
-                slope_block(own.slopes),
-                *([uncertainty_block(own.uncertainty)] if len(own.uncertainty) else []),
+                *made.show(slope_forest(own.slopes, own.interactions, target)),
+                *interaction_blocks(own.interactions, target),
+                *slope_block(own.slopes, target),
+                *uncertainty_block(own.uncertainty),
             ],
         ),
-        Section("Drop against distance, by intermediate task", show(*others)),
+        Section(
+            "Drop against distance, by intermediate task",
+            [
+                *made.show(drops[0]),
+                *(
+                    block
+                    for t, drop in zip(others, drops[1:], strict=True)
+                    for block in made.show(drop, folded=f"{t}: drop against distance")
+                ),
+            ],
+        ),
         Section(
             "Every distance",
             [
-                *show(*(over_distances(own.correlations, t, few[t][:4]) for t in targets)),
-                *correlation_blocks(own.correlations, own.robustness),
+                *made.show(forests[0]),
+                *(
+                    block
+                    for t, forest in zip(others, forests[1:], strict=True)
+                    for block in made.show(forest, folded=f"{t}: every distance")
+                ),
+                *correlation_blocks(*own_tables, calibration, target, source),
             ],
         ),
         Section(
             "What the result hangs on",
-            show(
+            made.show(
                 specification_curve(own.specifications, source, target, own.primary),
                 influence_plot(own.influence, source, target),
             ),
         ),
-        Section("Accuracy", show(*accuracy_maps(with_source(scores, own.outcomes)))),
     ]
-    judged = None
-    if claims is not None:
-        judged = claims_table(claims, with_method(scores), same_data(), stand_in)
-        note = "A verdict follows the interval over seeds, and says nothing beyond this encoder."
-        sections.insert(1, Section("Claims of the literature", [table(judged, note)]))
-    if calibration is not None:
-        note = "Every method was tried on data whose truth is known."
-        sections.append(
-            Section("Do these statistics hold?", [text(note), calibration_block(calibration)])
-        )
-    return render(TITLE, sections, STAND_IN if stand_in else ""), figures, judged
 
 
-def literature(published: Statistics, languages: pd.DataFrame, show) -> Section:  # type: ignore
+def literature(made: Report, published: Statistics, languages: pd.DataFrame) -> Section:
     """Return the section on the published accuracies, analysed by the same code."""
-    sentences, limits = answer(
-        published.slopes, published.interactions, published.correlations, published.primary
-    )
+    sentences, limits = answer(published)
     target = published.targets[0]
     sources = published.sources(target)
     figure = scatter(
         *(published.outcomes, languages, target, sources[:MOST_PANELS], published.distance),
         *(published.covariates, "published"),
     )
-    slopes = published.slopes[published.slopes["target"] == target]
+    tables = (published.correlations, published.robustness)
+    forest = over_distances(*tables, target, sources[:3], "published_")
     return Section(
         "The literature, analysed the same way",
         [
             text("Published accuracies of models trained by others (XLM-R and mBERT)."),
             text(sentences[0], "answer"),
             text("Limits. " + " ".join(limits), "small"),
-            *show(
-                figure, over_distances(published.correlations, target, sources[:3], "published_")
-            ),
-            slope_block(slopes),
+            *made.show(figure),
+            *made.show(forest, folded="The literature: every distance"),
+            *slope_block(published.slopes[published.slopes["target"] == target], target),
         ],
     )
-
-
-def with_method(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return scores with the columns that others' tables may lack."""
-    scores = scores if "method" in scores else scores.assign(method="plain")
-    return scores if "seed" in scores else scores.assign(seed=0)
-
-
-def with_source(scores: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
-    """Return the scores of the targets analysed, each with its source's name."""
-    names = outcomes[["method", "intermediate", "target", "source"]].drop_duplicates()
-    return with_method(scores).merge(names, on=["method", "intermediate", "target"])
-
-
-def read(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path, keep_default_na=False, na_values=[""])
-    except FileNotFoundError:
-        raise UserError(f"{path} not found: run the stage that writes it first.") from None
-    except pd.errors.EmptyDataError:
-        return pd.DataFrame()
 
 
 def main() -> None:
@@ -252,22 +241,25 @@ def main() -> None:
     arguments = parser.parse_args()
     meta = arguments.scores.with_suffix(".meta.json")
     stand_in = bool(json.loads(meta.read_text())["stand_in"]) if meta.is_file() else False
-    page, figures, judged = report(
+    known = arguments.calibration
+    calibration = Calibration(read(known) if known.is_file() else None)
+    folder = arguments.published
+    made = report(
         read(arguments.scores),
         read(arguments.languages).set_index("language"),
-        Statistics.read(arguments.statistics),
-        Statistics.read(arguments.published) if arguments.published.is_dir() else None,
+        Statistics.read(arguments.statistics, calibration),
+        Statistics.read(folder, calibration) if folder.is_dir() else None,
         read(arguments.claims) if arguments.claims.is_file() else None,
-        read(arguments.calibration) if arguments.calibration.is_file() else None,
+        calibration,
         stand_in,
     )
-    for figure in figures:
-        figure.write(arguments.out / "figures")
-    if judged is not None:
-        with replacing(arguments.out / "claims.csv") as path:
-            judged.to_csv(path, index=False)
+    for figure in made.figures:
+        figure.write(arguments.out)
+    for name, rows in made.files.items():
+        with replacing(arguments.out / f"{name}.csv") as path:
+            rows.to_csv(path, index=False)
     with replacing(arguments.out / "report.html") as path:
-        path.write_text(page)
+        path.write_text(render(TITLE, made.sections, STAND_IN if stand_in else ""))
     if arguments.study:
         correlations = read(arguments.statistics / "partial_correlations.csv")
         tracking.publish(arguments.study, findings(correlations), arguments.out)

@@ -1,13 +1,13 @@
-"""Score: predictions in every language -> scores.csv, by the official metric of each task.
+"""Score: predictions in every language -> scores.csv, by the official metrics of each target.
 
 In    <any cell>/cell.json and <any cell>/predictions/<target>/<language>.parquet below --cells;
-      cell.json holds method, intermediate, target, seed, split, encoder and stand_in (true where
-      the encoder is a randomly initialised stand-in); the parquet files hold id, label (gold
-      name) and prediction (predicted name), one row an item, in the data's order.
+      cell.json holds method, intermediate, target (what was trained: `squad` for XQuAD and MLQA),
+      seed, split (or splits, one a target), encoder and stand_in (true where the encoder is a
+      randomly initialised stand-in); stages/scoring/items.py says what the parquet files hold.
       plan/study.json, if --plan names it: cells that the study no longer has are left out.
 Out   scores.csv        method,intermediate,target,language,seed,split,metric,value,n; percent
       scores.meta.json  beside it: the encoders and whether any of them is a stand-in
-      metrics.json      mean accuracy in English, in the other languages, and the gap
+      metrics.json      mean of the main metric in English, in the other languages, and the gap
 
 Run   python -m stages.score --cells cells --out scores.csv
 """
@@ -16,14 +16,15 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from stages.errors import UserError, run
-from stages.scoring.accuracy import accuracy
+from stages.scoring.items import count, measure, read_items
+from stages.tasks import missing
 from stages.writing import replacing
 
 COLUMNS = [
@@ -37,19 +38,22 @@ COLUMNS = [
     "value",
     "n",
 ]
-KEYS = ("method", "intermediate", "target", "seed", "split")
+KEYS = ("method", "intermediate", "seed")
+Wanted = Mapping[tuple[str, ...], Sequence[str]]
 
 
 def score(
     folder: Path,
-    wanted: set[tuple[str, ...]] | None = None,
-    languages: dict[str, list[str]] | None = None,
+    wanted: Wanted | None = None,
+    languages: Mapping[str, Sequence[str]] | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Score every cell under `folder`, or those of (intermediate, target, seed) in `wanted`.
+    """Score every cell under `folder`, or those in `wanted`.
 
-    Returns the table of scores (one row a cell and language, values in percent) and what the
-    scores are scores of: the encoders, and whether any is a randomly initialised stand-in.
-    Raises UserError where a file is missing, empty or malformed.
+    wanted : the targets that each (intermediate, trained target, seed) of the study must have.
+    languages : those that each target must have, by target.
+    Returns the table of scores (one row a cell, target, language and metric, values in percent)
+    and what the scores are scores of: the encoders, and whether any is a randomly initialised
+    stand-in. Raises UserError where a file is missing, empty or malformed.
     """
     if not folder.is_dir():
         raise UserError(
@@ -64,30 +68,43 @@ def score(
         )
     rows: list[dict[str, Any]] = []
     encoders: dict[str, bool] = {}
-    seen: dict[tuple[str, ...], Path] = {}
+    scored: dict[tuple[str, ...], Path] = {}
+    there: set[tuple[str, ...]] = set()
     for path in cells:
         cell = read_cell(path)
         if wanted is not None and identity(cell) not in wanted:
             print(f"  {path.parent} is not a cell of this study; left out")
             continue
-        key = tuple(str(cell[name]) for name in KEYS)
-        if key in seen:
-            raise UserError(
-                f"{path} and {seen[key]} are the same cell ({', '.join(key)}): keep one of them."
-            )
-        seen[key] = path
+        there.add(identity(cell))
+        for target in targets_of(path.parent, cell, (wanted or {}).get(identity(cell), ())):
+            key = (*(str(cell[name]) for name in KEYS), target, split_of(cell, target))
+            if key in scored:
+                raise UserError(
+                    f"{path} and {scored[key]} are the same cell ({', '.join(key)}): keep one of "
+                    "them."
+                )
+            scored[key] = path
+            place = path.parent / "predictions" / target
+            rows += score_target(place, cell, target, (languages or {}).get(target, ()))
         encoder = str(cell["encoder"])
         encoders[encoder] = encoders.get(encoder, False) or bool(cell["stand_in"])
-        rows += score_cell(path.parent, cell, (languages or {}).get(str(cell["target"]), ()))
-    if wanted is not None and len(seen) < len(wanted):
-        there = {(key[1], key[2], key[3]) for key in seen}
-        lost = sorted(" -> ".join(name[:2]) + f" seed {name[2]}" for name in wanted - there)
+    lost = []
+    for name in sorted(set(wanted or ()) - there):
+        place = folder / f"{name[0]}-{name[1]}"
+        if reason := missing.why(place):
+            print(f"  {place}: left out. {reason}")
+        else:
+            lost.append(f"{name[0]} -> {name[1]} seed {name[2]}")
+    if lost:
         raise UserError(f"{folder} lacks cells of the study: {', '.join(lost)}. Run `dvc repro`.")
-    table = pd.DataFrame(rows, columns=COLUMNS).sort_values(COLUMNS[:7], ignore_index=True)
+    # stable: the main metric of a target stays before its others
+    table = pd.DataFrame(rows, columns=COLUMNS).sort_values(
+        COLUMNS[:6], kind="stable", ignore_index=True
+    )
     meta = {
         "encoders": dict(sorted(encoders.items())),
         "stand_in": any(encoders.values()),
-        "cells": len(seen),
+        "cells": len(set(scored.values())),
     }
     return table, meta
 
@@ -103,17 +120,37 @@ def read_cell(path: Path) -> dict[str, Any]:
         cell: dict[str, Any] = json.loads(path.read_text())
     except json.JSONDecodeError as error:
         raise UserError(f"{path} is not JSON ({error}): run its cell again.") from None
-    missing = [name for name in (*KEYS, "encoder", "stand_in") if name not in cell]
-    if missing:
-        raise UserError(f"{path} lacks {', '.join(missing)}: it must name its cell in full.")
+    names = ("method", "intermediate", "target", "seed", "encoder", "stand_in")
+    absent = [name for name in names if name not in cell]
+    if "split" not in cell and not isinstance(cell.get("splits"), dict):
+        absent.append("split")
+    if absent:
+        raise UserError(f"{path} lacks {', '.join(absent)}: it must name its cell in full.")
     return cell
 
 
-def score_cell(
-    folder: Path, cell: dict[str, Any], languages: Sequence[str] = ()
+def targets_of(folder: Path, cell: dict[str, Any], wanted: Sequence[str]) -> list[str]:
+    """Return what the cell in `folder` predicts: XQuAD and MLQA for one trained on SQuAD."""
+    found = sorted(path.name for path in (folder / "predictions").glob("*") if path.is_dir())
+    left_out = cell.get("left_out", {})  # data sets that the user has not brought
+    lost = sorted(set(wanted) - set(found) - set(left_out))
+    if lost or not found:
+        raise UserError(
+            f"{folder / 'predictions'} lacks {', '.join(lost) or cell['target']}/"
+            "<language>.parquet: the cell did not finish; run it again or remove the folder."
+        )
+    return [name for name in found if name in wanted] if wanted else found
+
+
+def split_of(cell: dict[str, Any], target: str) -> str:
+    """Return the split that the predictions of a target are of."""
+    return str(cell.get("splits", {}).get(target, cell.get("split")))
+
+
+def score_target(
+    place: Path, cell: dict[str, Any], target: str, languages: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
-    """Return one row a language for the cell in `folder`."""
-    place = folder / "predictions" / str(cell["target"])
+    """Return the rows of scores.csv for the predictions of one target in `place`."""
     files = sorted(place.glob("*.parquet"))
     if not files:
         raise UserError(
@@ -127,53 +164,31 @@ def score_cell(
         )
     rows = []
     for path in files:
-        items = read_items(path)
-        rows.append(
+        items = read_items(path, target)
+        try:
+            measures = measure(target, path.stem, items)
+        except ValueError as error:
+            raise UserError(f"{path}: {error}.") from None
+        rows += [
             {
                 **{name: cell[name] for name in KEYS},
+                "target": target,
+                "split": split_of(cell, target),
                 "language": path.stem,
-                "metric": "accuracy",
-                "value": accuracy(items["label"].tolist(), items["prediction"].tolist()),
-                "n": len(items),
+                "metric": metric,
+                "value": value,
+                "n": count(target, items),
             }
-        )
+            for metric, value in measures
+        ]
     return rows
 
 
-def read_items(path: Path) -> pd.DataFrame:
-    """Return the items of one language; UserError names the column or row that is wrong."""
-    try:
-        items = pd.read_parquet(path)
-    except Exception as error:
-        raise UserError(f"{path} is not a readable parquet file ({error}).") from None
-    for column in ("id", "label", "prediction"):
-        if column not in items:
-            raise UserError(
-                f"{path} has no column '{column}': found {', '.join(map(str, items.columns))}; "
-                "expected id, label, prediction."
-            )
-        if items[column].isna().any():
-            row = int(items[column].isna().to_numpy().argmax())
-            raise UserError(f"{path}, row {row}: '{column}' is empty; every item needs one.")
-    if not len(items):
-        raise UserError(f"{path} holds no items.")
-    if items["id"].duplicated().any():
-        row = int(items["id"].duplicated().to_numpy().argmax())
-        raise UserError(f"{path}, row {row}: id {items['id'].iloc[row]} occurs twice.")
-    unknown = ~items["prediction"].isin(set(items["label"]))
-    if items["prediction"].map(type).ne(items["label"].map(type)).any():
-        raise UserError(f"{path}: label and prediction differ in type; both are label names.")
-    if unknown.all():
-        raise UserError(
-            f"{path}: no prediction is among the gold labels {sorted(set(items['label']))}; "
-            f"found {sorted(set(items['prediction']))[:5]}. Map labels by name."
-        )
-    return items
-
-
 def summarise(scores: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:
-    """Return {intermediate: {target: {en, others, gap}}}, means over seeds, in percent."""
+    """Return {intermediate: {target: {en, others, gap}}} of the main metric, means over seeds."""
     summary: dict[str, dict[str, dict[str, float]]] = {}
+    main = scores.groupby("target")["metric"].transform("first")
+    scores = scores[scores["metric"] == main]
     for (intermediate, target), cell in scores.groupby(["intermediate", "target"]):
         by_language = cell.groupby("language")["value"].mean()
         english = by_language.get("en", default=float("nan"))
@@ -195,10 +210,10 @@ def main() -> None:
     wanted = languages = None
     if arguments.plan:
         cells = json.loads(arguments.plan.read_text())["cells"]
-        wanted = {identity(cell) for cell in cells}
+        wanted = {identity(cell): cell.get("evaluates", [cell["target"]]) for cell in cells}
         languages = {
             target: json.loads((arguments.plan.parent / f"{target}.json").read_text())["languages"]
-            for target in {cell["target"] for cell in cells}
+            for target in {name for targets in wanted.values() for name in targets}
         }
     table, meta = score(arguments.cells, wanted, languages)
     with replacing(arguments.out) as path:

@@ -22,11 +22,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from stages.errors import UserError, run
+from stages.submission.formats import WRITERS, Row, suffix
 from stages.writing import replacing_folder
 
 # What the evaluator asks for: XTREME_TASK2LANGS of google-research/xtreme at 838c13b.
@@ -47,12 +48,9 @@ LANGUAGES: dict[str, tuple[str, ...]] = {
         "ru sw ta te th tl tr ur vi zh",
     }.items()
 }
-LABELS = {"xnli": ("contradiction", "entailment", "neutral"), "pawsx": ("0", "1")}
 KEYS = ("method", "intermediate", "seed")
 # Sets whose test part has another name on the hub: they have no other part that is scored.
 OTHER_SPLIT = ("xquad", "tydiqa", "tatoeba")
-
-Row = Mapping[str, Any]
 
 
 def submit(cells_folder: Path, out: Path, wanted: Mapping[str, str], partial: bool) -> list[str]:
@@ -110,28 +108,45 @@ def find_cells(cells_folder: Path, wanted: Mapping[str, str]) -> dict[str, tuple
     cells: dict[str, tuple[Path, str]] = {}
     studies: set[tuple[str, ...]] = set()
     seen: set[tuple[str, ...]] = set()
+    untrained: dict[tuple[str, ...], dict[str, tuple[Path, str]]] = {}
     for path in sorted(cells_folder.rglob("cell.json")):
         cell = _read_cell(path)
         study = tuple(str(cell[key]) for key in KEYS)
-        seen.add(study)
-        target = str(cell["target"])
-        if target not in LANGUAGES or any(str(cell[key]) != wanted[key] for key in wanted):
+        if cell["target"] == "retrieval":  # no target training, so its seed is no study's
+            found = {
+                target: (place, _split(cell, target))
+                for target, place in places(path.parent, cell).items()
+            }
+            untrained.setdefault(study[:2], {}).update(found)
             continue
-        if target in cells and study in studies:
-            raise UserError(
-                f"{path.parent} and {cells[target][0]} are both cells of {target} for "
-                f"{_name(study)}: keep one of them."
-            )
-        studies.add(study)
-        place = path.parent / "predictions" / target
-        cells[target] = (place if place.is_dir() else path.parent / target, str(cell["split"]))
+        seen.add(study)
+        if any(str(cell[key]) != wanted[key] for key in wanted):
+            continue
+        for target, place in places(path.parent, cell).items():
+            if target in cells and study in studies:
+                raise UserError(
+                    f"{path.parent} and {cells[target][0]} are both cells of {target} for "
+                    f"{_name(study)}: keep one of them."
+                )
+            studies.add(study)
+            cells[target] = (place, _split(cell, target))
     if len(studies) == 1:
-        return cells
+        return cells | untrained.get(next(iter(studies))[:2], {})
     choice = "; ".join(map(_name, sorted(studies or seen))) or "no cell at all"
     raise UserError(
         f"{cells_folder} holds {len(studies) or 'no'} studies that fit; a submission is of one. "
         f"Name it with --method, --intermediate and --seed. Found: {choice}."
     )
+
+
+def places(folder: Path, cell: dict[str, Any]) -> dict[str, Path]:
+    """Return {target: folder of its languages} of what the cell in `folder` predicts.
+
+    A cell trained on SQuAD predicts XQuAD and MLQA.
+    """
+    named = folder / str(cell["target"])
+    below = [*(folder / "predictions").glob("*"), *([named] if named.is_dir() else [])]
+    return {place.name: place for place in sorted(below) if place.name in LANGUAGES}
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
@@ -161,95 +176,20 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 def write(target: str, language: str, rows: Sequence[Row], path: Path, folder: Path) -> None:
     """Write the rows read from `path` as the evaluator reads them, into a folder of `target`."""
-    suffix = "json" if WRITERS[target] is answers else "tsv"
     try:
         text = WRITERS[target](target, rows)
     except ValueError as error:
         raise UserError(f"{path}, {error}") from None
     (folder / target).mkdir(exist_ok=True)
-    (folder / target / f"test-{language}.{suffix}").write_text(text, encoding="utf-8")
-
-
-def labels(target: str, rows: Sequence[Row]) -> str:
-    """One label name a line."""
-    names = LABELS[target]
-    for number, row in enumerate(rows):
-        if str(row["prediction"]) not in names:
-            expected = ", ".join(names)
-            raise ValueError(f"row {number}: {row['prediction']!r} is not one of {expected}.")
-    return "".join(f"{row['prediction']}\n" for row in rows)
-
-
-def tags(target: str, rows: Sequence[Row]) -> str:
-    """One tag a line, an empty line between sentences."""
-    for number, row in enumerate(rows):
-        found = row["prediction"]
-        if not isinstance(found, list) or not found:
-            raise ValueError(f"row {number}: expected a list of tags, found {found!r}.")
-        for tag in found:
-            if not isinstance(tag, str) or tag.split() != [tag]:
-                raise ValueError(f"row {number}: {tag!r} is not a tag.")
-    return "\n".join("".join(f"{tag}\n" for tag in row["prediction"]) for row in rows)
-
-
-def answers(target: str, rows: Sequence[Row]) -> str:
-    """One JSON object of answers by id; a question without a prediction is left out."""
-    found = {str(row["id"]): row["prediction"] for row in rows if row["prediction"] is not None}
-    for number, row in enumerate(rows):
-        if not isinstance(row["prediction"], str | None):
-            raise ValueError(f"row {number}: expected a text, found {row['prediction']!r}.")
-    # ASCII, because the evaluator opens the file in the encoding of its machine.
-    return json.dumps(found, indent=1) + "\n"
-
-
-def retrieved(target: str, rows: Sequence[Row]) -> str:
-    """One row number of the other language a line, in the order of the English sentences."""
-    for number, row in enumerate(rows):
-        value = str(row["prediction"])
-        if not (value.isascii() and value.isdigit() and int(value) < len(rows)):
-            raise ValueError(
-                f"row {number}: {row['prediction']!r} is not a row of the other language; "
-                f"expected 0 to {len(rows) - 1}."
-            )
-        if not isinstance(row.get("sentence", ""), str):
-            raise ValueError(f"row {number}: 'sentence' is empty; it orders the rows.")
-    if "sentence" in rows[0]:
-        rows = sorted(rows, key=lambda row: row["sentence"].strip())
-    return "".join(f"{int(row['prediction'])}\n" for row in rows)
-
-
-def pairs(target: str, rows: Sequence[Row]) -> str:
-    """One mined pair a line: source id, tab, target id."""
-    lines = []
-    for number, row in enumerate(rows):
-        source, tab, other = str(row["id"]).partition("\t")
-        if not (source and tab and other) or "\t" in other:
-            raise ValueError(f"row {number}: id {row['id']!r} is not <source id>TAB<target id>.")
-        if row["prediction"] not in (True, False, "0", "1"):
-            raise ValueError(
-                f"row {number}: prediction {row['prediction']!r}; expected true or 1 for a mined "
-                "pair, false or 0 for any other."
-            )
-        if row["prediction"] in (True, "1"):
-            lines.append(f"{source}\t{other}\n")
-    return "".join(lines)
-
-
-WRITERS: dict[str, Callable[[str, Sequence[Row]], str]] = {
-    "xnli": labels,
-    "pawsx": labels,
-    "udpos": tags,
-    "panx": tags,
-    "xquad": answers,
-    "mlqa": answers,
-    "tydiqa": answers,
-    "bucc2018": pairs,
-    "tatoeba": retrieved,
-}
+    (folder / target / f"test-{language}.{suffix(target)}").write_text(text, encoding="utf-8")
 
 
 def _name(study: Sequence[str]) -> str:
     return " ".join(f"{key}={value}" for key, value in zip(KEYS, study, strict=True))
+
+
+def _split(cell: Mapping[str, Any], target: str) -> str:
+    return str(cell.get("splits", {}).get(target, cell.get("split")))
 
 
 def _read_cell(path: Path) -> dict[str, Any]:
@@ -257,7 +197,9 @@ def _read_cell(path: Path) -> dict[str, Any]:
         cell: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"{path} is not JSON ({error}): run its cell again.") from None
-    absent = [key for key in (*KEYS, "target", "split") if key not in cell]
+    absent = [key for key in (*KEYS, "target") if key not in cell]
+    if "split" not in cell and not isinstance(cell.get("splits"), dict):
+        absent.append("split")
     if absent:
         raise UserError(f"{path} lacks {', '.join(absent)}: it must name its cell in full.")
     return cell

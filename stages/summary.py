@@ -12,26 +12,37 @@ from pathlib import Path
 
 from stages.errors import UserError, run
 
-HEADER = ("intermediate", "target", "distance", "n", "partial r", "95% interval", "p", "")
+HEADER = ("intermediate", "target", "distance", "n", "partial r", "within", "95% interval", "p", "")
 
 
-def summary(rows: list[dict[str, str]]) -> str:
+def summary(rows: list[dict[str, str]], distance: str) -> str:
     """Return a table of the Pearson partial correlations of the drop in points.
 
-    One formula a kind of distance (the first by name); the others are in the file.
+    rows : partial_correlations.csv with robustness.csv beside it, the primary contrast first
+    distance : the primary one, shown for every cell; of the others one formula a kind, for the
+        first intermediate task and target alone
+    `within` is the same within language families, with its interval and p: languages are
+    relatives, and as independent draws they find distance effects where there are none.
     """
-    formulas: dict[str, str] = {}
+    rows = [row for row in rows if (row["outcome"], row["method"]) == ("drop", "pearson")]
+    if not rows:
+        return "no partial correlation was computed"
+    first = (rows[0]["intermediate"], rows[0]["target"])
+    formulas: dict[str, str] = {distance.split("_")[1]: distance}
     for name in sorted({row["distance"] for row in rows}):
         formulas.setdefault(name.split("_")[1], name)
-    wanted = [
+    wanted = [row for row in rows if row["distance"] == distance]
+    wanted += [
         row
         for row in rows
-        if (row["outcome"], row["method"]) == ("drop", "pearson")
+        if (row["intermediate"], row["target"]) == first
+        and row["distance"] != distance
         and row["distance"] in formulas.values()
     ]
     lines = [HEADER]
     for row in wanted:
-        mark = "" if row["identifiable"] == "True" else "not identifiable"
+        sound = row["identifiable"] == "True"
+        low, high = row["within_low"], row["within_high"]
         lines.append(
             (
                 row["intermediate"],
@@ -39,9 +50,10 @@ def summary(rows: list[dict[str, str]]) -> str:
                 row["distance"].removeprefix("distance_"),
                 row["n"],
                 _number(row["r"]),
-                f"{_number(row['ci_low'])} to {_number(row['ci_high'])}",
-                _p(row["p_permutation"]),
-                mark,
+                _number(row["r_within_families"]),
+                f"{_number(low)} to {_number(high)}" if sound and low else "-",
+                _p(row["p_within_families"]) if sound else "-",
+                "" if sound else "not identifiable",
             )
         )
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEADER))]
@@ -57,7 +69,14 @@ def _number(text: str) -> str:
 
 
 def _p(text: str) -> str:
-    return "-" if not text else "<.001" if float(text) < 0.001 else f"{float(text):.3f}"[1:]
+    if not text:
+        return "-"
+    return "<.001" if float(text) < 0.001 else f"{float(text):.3f}".removeprefix("0")
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream))
 
 
 def main() -> None:
@@ -70,9 +89,14 @@ def main() -> None:
     table = arguments.statistics / "partial_correlations.csv"
     if not table.exists():
         raise UserError(f"{table} not found: run `dvc repro` first.")
-    with table.open(newline="") as stream:
-        print("\nDegradation (English minus language) against distance from English\n")
-        print(summary(list(csv.DictReader(stream))))
+    rows = [
+        row | beside
+        for row, beside in zip(read(table), read(table.with_name("robustness.csv")), strict=True)
+    ]
+    distance = json.loads(table.with_name("analysis.json").read_text())["distance"]
+    print("\nDegradation (English minus language) against distance from English\n")
+    print(summary(rows, distance))
+    print("\nwithin: compared within language families; interval and p are for that column")
     meta = json.loads(arguments.scores.with_suffix(".meta.json").read_text())
     if meta["stand_in"]:
         print("\nThe encoder is a randomly initialised stand-in: these figures mean nothing.")

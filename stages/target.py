@@ -1,8 +1,9 @@
-"""Target: encoders/<intermediate>/ + encoded/<target>/  ->  cells/<intermediate>-<target>/
+"""Target: encoders/<intermediate>/ + encoded/<task>/  ->  cells/<intermediate>-<task>/
 
-In   the encoder of phase 1 (or `none`), the encoded target task, `target.*` and `engine.*`.
+In   the encoder of phase 1 (or `none`), the encoded training task and the targets that it is
+     evaluated on (squad: xquad and mlqa; the others: themselves), `target.*`, `span.*`, `engine.*`.
 Out  a folder a seed: predictions/<target>/<language>.parquet in every language (id, gold label,
-     predicted label, logits, in the data's order), cell.json, and model/ where
+     predicted label, in the data's order; logits of pairs), cell.json, and model/ where
      `target.keep_models` is true.
 Run  python -m stages.target mnli xnli           (or under torchrun for several ranks)
 """
@@ -12,22 +13,24 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stages import params
-from stages.errors import run
-from stages.tasks import find
-from stages.writing import replacing_folder
+from stages.errors import UserError, run
+from stages.tasks import Task, missing
+from stages.writing import replacing, replacing_folder
 
 if TYPE_CHECKING:
-    import numpy as np
+    from stages.learning.cell import Trained
 
 
 def train_target(
     intermediate: str,
-    target: str,
+    task: Task,
+    targets: Sequence[Task],
     seed: int,
     encoder: Path,
     encoded: Path,
@@ -35,124 +38,202 @@ def train_target(
     study: str,
     settings: dict[str, Any],
 ) -> None:
-    """Fine-tune on the target's English training set, predict in all its languages."""
+    """Fine-tune on a task's English training set, predict all languages of its targets.
+
+    Predictions that `folder` holds already, from a run that was killed, are kept; cell.json is
+    written last.
+    """
+    check_inputs(targets, encoded)
     from stages.learning.cell import learn
 
-    task = find(target)
     with learn(
         task,
+        cell=f"{state_of(intermediate, task)}/seed-{seed}",
         encoder=encoder,
         encoded=encoded,
         study=study,
         settings=settings,
         seed=seed,
-        name=f"{intermediate} -> {target} · seed {seed}",
-        tags={"intermediate": intermediate, "target": target},
+        name=f"{intermediate} -> {task.name} · seed {seed}",
+        tags={"intermediate": intermediate, "target": task.name},
     ) as trained:
         model = folder / "model"
-        trained.write(model)
-        for language in task.languages:
-            ids, gold, logits = trained.predict(language)
-            if trained.recorder is None:
-                continue
-            path = folder / "predictions" / target / f"{language}.parquet"
-            write_predictions(path, task.labels, ids, gold, logits)
-            accuracy = 100.0 * float((logits.argmax(1) == gold).mean())
-            trained.recorder.point(0, {f"{target}/{language}/accuracy": accuracy})
-            print(f"  {target}/{language}  accuracy {accuracy:.1f}", flush=True)
-        if trained.recorder is None:
-            return
+        with replacing_folder(model) if trained.first_rank else nullcontext(model) as place:
+            trained.write(place)
+        predict(trained, targets, folder / "predictions", settings.get("evaluation_examples"))
+        if trained.recorder:
+            trained.recorder.artifacts(model, "model")
+            if not settings["keep_models"]:
+                shutil.rmtree(model)
+    if trained.first_rank:
         cell = {
             "method": "plain",
             "intermediate": intermediate,
-            "target": target,
+            "target": task.name,
             "seed": seed,
-            "split": task.evaluated,
-            "same_data": intermediate in task.same_data,
+            "split": targets[0].evaluated,
+            "splits": {target.name: target.evaluated for target in targets},
+            "same_data": is_same_data(intermediate, task, targets),
             "encoder": trained.record["encoder"],
             "stand_in": trained.record["randomly_initialised"],
-            "development_accuracy": trained.record["development_accuracy"],
+            "development": trained.record["development"],
             "best_step": trained.record["best_step"],
         }
-        (folder / "cell.json").write_text(json.dumps(cell, indent=1, sort_keys=True) + "\n")
-        trained.recorder.artifacts(model, "model")
-        if not settings["keep_models"]:
-            shutil.rmtree(model)
+        with replacing(folder / "cell.json") as path:
+            path.write_text(json.dumps(cell, indent=1, sort_keys=True) + "\n")
+    trained.state.clear()
 
 
-def write_predictions(
-    path: Path,
-    labels: tuple[str, ...],
-    ids: list[str],
-    gold: np.ndarray,
-    logits: np.ndarray,
-) -> None:
-    """Write one language's predictions: labels by name, logits float32 (rows, classes)."""
-    import pyarrow as pa
+def predict(trained: Trained, targets: Sequence[Task], folder: Path, wanted: int | None) -> None:
+    """Write the predictions in every language that `folder` lacks, and log the scores of all."""
     import pyarrow.parquet as pq
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    predicted = logits.argmax(1)
-    table = pa.table(
-        {
-            "id": pa.array(ids, pa.string()),
-            "label": pa.array([labels[number] for number in gold], pa.string()),
-            "prediction": pa.array([labels[number] for number in predicted], pa.string()),
-            "logits": pa.array(list(logits), pa.list_(pa.float32())),
-        }
+    from stages.learning.engine import from_first_rank
+
+    there = from_first_rank([path.relative_to(folder) for path in folder.rglob("*.parquet")])
+    for target in targets:
+        for language in target.languages:
+            path = folder / target.name / f"{language}.parquet"
+            if path.relative_to(folder) in there:
+                if not trained.first_rank:
+                    continue
+                predictions = pq.read_table(path)
+            else:
+                predictions = trained.predict(target, language, wanted)
+                if not trained.first_rank:
+                    continue
+                with replacing(path) as temporary:
+                    pq.write_table(predictions, temporary, compression="zstd")
+            scores = trained.head.score(predictions, target.name, language)
+            place = f"{target.name}/{language}"
+            if trained.recorder:
+                trained.recorder.point(0, {f"{place}/{name}": v for name, v in scores.items()})
+            values = "  ".join(f"{name} {value:.1f}" for name, value in scores.items())
+            print(f"  {place}  {values}", flush=True)
+
+
+def state_of(intermediate: str, task: Task) -> str:
+    """The folder under .state/ of a cell that is not finished."""
+    return f"target-{intermediate}-{task.name}"
+
+
+def is_same_data(intermediate: str, task: Task, targets: Sequence[Task]) -> bool:
+    """Whether the cell means more epochs on the same rows, not transfer."""
+    return intermediate == task.name or any(
+        intermediate in record.same_data for record in (task, *targets)
     )
-    pq.write_table(table, path, compression="zstd")
+
+
+def check_inputs(targets: Sequence[Task], encoded: Path) -> None:
+    """Refuse to train where a language could not be predicted afterwards.
+
+    Raises
+    ------
+    UserError
+        Names the languages that are missing and how to leave them out.
+    """
+    for target in targets:
+        missing = [
+            language
+            for language in target.languages
+            if not (encoded / target.name / language / f"{target.evaluated}.parquet").exists()
+        ]
+        if missing:
+            raise UserError(
+                f"{encoded}/{target.name} lacks {target.evaluated}.parquet in "
+                f"{', '.join(missing)}: encode it (`dvc repro encode@{target.name}`), or name the "
+                f"languages that there are in data.languages.{target.name} of params.yaml."
+            )
 
 
 def main() -> None:
     """Train one target from one encoder, with every seed of the study."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("intermediate", help="an intermediate task, or none")
-    parser.add_argument("target")
+    parser.add_argument("task", help="the training task: squad stands for xquad and mlqa")
     parser.add_argument("--encoder", type=Path, help="encoders/<intermediate> if left out")
     parser.add_argument("--encoded", type=Path, default=Path("encoded"))
-    parser.add_argument("--out", type=Path, help="cells/<intermediate>-<target> if left out")
+    parser.add_argument("--out", type=Path, help="cells/<intermediate>-<task> if left out")
     arguments = parser.parse_args()
     settings = params.read()
-    intermediate, target = arguments.intermediate, arguments.target
+    intermediate = arguments.intermediate
+    task = params.task(settings, arguments.task)
+    targets = [params.task(settings, name) for name in task.evaluates()]
+    if task.trained_on:
+        raise UserError(
+            f"{task.name} is evaluated by the cell of {task.trained_on}: name {task.trained_on}."
+        )
+    if not targets:
+        raise UserError(
+            f"{task.name} is evaluated in no language: name a target task (see `target.tasks`)."
+        )
     encoder = arguments.encoder or Path("encoders") / intermediate
-    out = arguments.out or Path("cells") / f"{intermediate}-{target}"
-    engine = settings["engine"] | params.of_task(settings["target"], target)
-    finished = finished_folder(intermediate, target, encoder, arguments.encoded, engine)
+    out = arguments.out or Path("cells") / f"{intermediate}-{task.name}"
+    names = dict.fromkeys((task.name, *(target.name for target in targets)))
+    for place in (encoder, *(arguments.encoded / name for name in names)):
+        if reason := missing.why(place):
+            if params.first_rank():
+                missing.leave(out, reason)
+            return
+    engine = params.of_cell(settings, "target", task.name)
+    finished = finished_folder(intermediate, task, targets, encoder, arguments.encoded, engine)
     for seed in settings["target"]["seeds"]:
         folder = finished / f"seed-{seed}"
         if (folder / "cell.json").exists():
-            print(f"  {intermediate} -> {target} · seed {seed} was finished before", flush=True)
+            if params.first_rank():
+                print(f"  {intermediate} -> {task.name} · seed {seed} was finished before")
             continue
-        # only the first rank writes
-        writing = replacing_folder(folder) if params.first_rank() else nullcontext(folder)
-        with writing as place:
-            train_target(
-                intermediate,
-                target,
-                seed,
-                encoder,
-                arguments.encoded,
-                place,
-                settings["study"],
-                engine,
-            )
+        train_target(
+            intermediate,
+            task,
+            targets,
+            seed,
+            encoder,
+            arguments.encoded,
+            folder,
+            settings["study"],
+            engine,
+        )
     if params.first_rank():
+        from stages.learning import resume
+
         with replacing_folder(out) as folder:
             for seed in settings["target"]["seeds"]:
-                shutil.move(finished / f"seed-{seed}", folder / f"seed-{seed}")
-        shutil.rmtree(finished)
+                shutil.copytree(finished / f"seed-{seed}", folder / f"seed-{seed}")
+        resume.finish(state_of(intermediate, task))
 
 
 def finished_folder(
-    intermediate: str, target: str, encoder: Path, encoded: Path, settings: dict[str, Any]
+    intermediate: str,
+    task: Task,
+    targets: Sequence[Task],
+    encoder: Path,
+    encoded: Path,
+    settings: dict[str, Any],
 ) -> Path:
-    """Where finished seeds wait for the others, so that a kill costs no finished seed."""
+    """Where seeds are written and wait for the others, so that a kill costs none of them."""
     from stages.learning import resume
 
-    facts = {"intermediate": intermediate, "target": target, "settings": settings}
-    inputs = [*(encoded / target).rglob("*.parquet"), *encoder.glob("*.safetensors")]
-    return resume.ROOT / f"{intermediate}-{target}-{resume.key(facts, inputs)}"
+    read = {
+        target.name: {"languages": target.languages, "split": target.evaluated}
+        for target in targets
+    }
+    outputs = ("keep_models", "checkpoint_precision", "evaluation_examples")
+    facts = {
+        "intermediate": intermediate,
+        "task": task.name,
+        "targets": read,
+        "outputs": {name: settings.get(name) for name in outputs},
+    }
+    names = dict.fromkeys((task.name, *read))
+    inputs = [path for name in names for path in (encoded / name).rglob("*.parquet")]
+    inputs += encoder.glob("*.safetensors")
+    room = resume.ROOT / state_of(intermediate, task) / "finished"
+    folder = room / resume.key(facts, settings, inputs)
+    if params.first_rank():
+        folder.mkdir(parents=True, exist_ok=True)
+        resume.keep_latest(folder)
+    return folder
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ ENGINE = {
     "precision": "fp32",
     "accumulation": 1,
     "activation_checkpointing": False,
+    "training_tokens": 4096,
     "prediction_tokens": 512,
     "dropout": 0.1,
     "weight_decay": 0.01,
@@ -107,3 +108,23 @@ def pair_task(tmp_path: Path) -> Path:
         record = tmp_path / "data" / task / "snapshot.json"
         record.write_text(json.dumps({"files": {}}))
     return tmp_path / "data"
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, pair_task: Path, tiny_encoder: Path, monkeypatch) -> Path:
+    """A folder with encoded mnli and xnli and an MLflow store of its own."""
+    import pyarrow.parquet as pq
+    from tokenizers import Tokenizer
+
+    from stages.encode import encode
+    from stages.tasks import find
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    tokenizer = Tokenizer.from_file(str(tiny_encoder / "tokenizer.json"))
+    for name in ("mnli", "xnli"):
+        for path in (pair_task / name).rglob("*.parquet"):
+            out = tmp_path / "encoded" / path.relative_to(pair_task)
+            out.parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(encode(pq.read_table(path), find(name), tokenizer), out)
+    return tmp_path

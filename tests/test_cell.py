@@ -6,58 +6,17 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from cells import learn
 
 from conftest import ENGINE, ROOT
-from stages.encode import encode
-from stages.errors import UserError
 from stages.intermediate import copy_baseline, train_intermediate
-from stages.learning import encoder as encoders
-from stages.learning.batches import Pairs, read
-from stages.learning.heads import PairClassifier
-from stages.learning.resume import State, key
-from stages.learning.train import train
 from stages.target import train_target
 from stages.tasks import find
-
-
-@pytest.fixture
-def workplace(tmp_path: Path, pair_task: Path, tiny_encoder: Path, monkeypatch) -> Path:
-    """A folder with encoded mnli and xnli and an MLflow store of its own."""
-    from tokenizers import Tokenizer
-
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
-    tokenizer = Tokenizer.from_file(str(tiny_encoder / "tokenizer.json"))
-    for name in ("mnli", "xnli"):
-        for path in (pair_task / name).rglob("*.parquet"):
-            out = tmp_path / "encoded" / path.relative_to(pair_task)
-            out.parent.mkdir(parents=True, exist_ok=True)
-            pq.write_table(encode(pq.read_table(path), find(name), tokenizer), out)
-    return tmp_path
-
-
-def splits(workplace: Path) -> tuple[Pairs, Pairs]:
-    folder = workplace / "encoded" / "mnli" / "en"
-    return read(folder / "train.parquet"), read(folder / "validation.parquet")
-
-
-def learn(workplace: Path, encoder: Path, seed: int = 1, **changes: Any) -> tuple[Any, Any]:
-    """Train on mnli in this process; return (losses, weights)."""
-    settings = ENGINE | {k: v for k, v in changes.items() if k in ENGINE}
-    torch.manual_seed(seed)
-    model = PairClassifier(encoders.read(encoder, settings), 3, "segments", settings["dropout"])
-    data = splits(workplace)
-    report = changes.get("report", lambda entry: None)
-    outcome = train(model, *data, settings, seed, report, changes.get("state"))
-    losses = [entry["loss"] for entry in outcome.curve]
-    return losses, {n: p.detach().clone() for n, p in outcome.engine.module.named_parameters()}
 
 
 def test_the_same_seed_gives_the_same_weights_bit_for_bit(workplace, tiny_encoder) -> None:
@@ -76,60 +35,12 @@ def test_zero_stages_give_the_same_losses(workplace, tiny_encoder, stage: int) -
     np.testing.assert_allclose(losses, expected, atol=1e-4)
 
 
-def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(workplace, tiny_encoder) -> None:
-    expected, weights = learn(workplace, tiny_encoder, max_steps=6, selection_every=2)
-
-    class Killed(Exception):
-        pass
-
-    def die_at(step: int):
-        def report(entry: dict[str, float]) -> None:
-            if entry["step"] == step:
-                raise Killed
-
-        return report
-
-    for step in (2, 4, 5):
-        with pytest.raises(Killed):
-            learn(
-                workplace,
-                tiny_encoder,
-                max_steps=6,
-                selection_every=2,
-                state=State("drill", minutes=0),
-                report=die_at(step),
-            )
-    state = State("drill", minutes=0)
-    losses, resumed = learn(workplace, tiny_encoder, max_steps=6, selection_every=2, state=state)
-    assert losses == expected
-    assert all(torch.equal(weights[name], resumed[name]) for name in weights)
-    state.clear()
-    assert not (workplace / ".state" / "drill").exists()
-
-
-def test_sigterm_saves_before_it_stops(workplace, tiny_encoder) -> None:
-    state = State("terminated", minutes=60)
-    state.terminated = True
-    with pytest.raises(UserError, match="after step 1 of 4; the state is saved"):
-        learn(workplace, tiny_encoder, state=state)
-    assert json.loads(Path(".state/terminated/current").read_text())["step"] == 1
-
-
-def test_other_parameters_data_or_encoder_never_meet_old_state(workplace: Path) -> None:
-    data = workplace / "encoded/mnli/en/train.parquet"
-    first = key({"learning_rate": 1e-3}, [data])
-    assert key({"learning_rate": 1e-3}, [data]) == first
-    assert key({"learning_rate": 2e-3}, [data]) != first
-    data.write_bytes(data.read_bytes() + b" ")
-    assert key({"learning_rate": 1e-3}, [data]) != first
-
-
 def test_intermediate_writes_an_encoder_that_transformers_reads(workplace, tiny_encoder) -> None:
     from transformers import AutoModel
 
     settings = ENGINE | {"seed": 1, "freeze_embeddings": True}
     out = workplace / "encoders" / "mnli"
-    train_intermediate("mnli", tiny_encoder, workplace / "encoded", out, "test", settings)
+    train_intermediate(find("mnli"), tiny_encoder, workplace / "encoded", out, "test", settings)
     before = AutoModel.from_pretrained(tiny_encoder, add_pooling_layer=False)
     after = AutoModel.from_pretrained(out, add_pooling_layer=False)
     words = "embeddings.word_embeddings.weight"
@@ -156,12 +67,15 @@ def test_a_target_cell_predicts_every_language_and_logs_itself(workplace, tiny_e
 
     settings = ENGINE | {"keep_models": False, "max_steps": 30, "epochs": 10, "dropout": 0.0}
     folder = workplace / "cells" / "none-xnli" / "seed-3"
-    train_target("none", "xnli", 3, tiny_encoder, workplace / "encoded", folder, "test", settings)
+    task = find("xnli")
+    train_target(
+        "none", task, [task], 3, tiny_encoder, workplace / "encoded", folder, "test", settings
+    )
     cell = json.loads((folder / "cell.json").read_text())
     assert (cell["intermediate"], cell["target"], cell["seed"]) == ("none", "xnli", 3)
     assert cell["stand_in"] is True
+    assert cell["splits"] == {"xnli": "test"}
     assert not (folder / "model").exists()
-    task = find("xnli")
     for language in task.languages:
         rows = pq.read_table(folder / "predictions" / "xnli" / f"{language}.parquet")
         assert rows["id"].to_pylist() == [str(i) for i in range(30)]
@@ -190,7 +104,7 @@ def test_two_ranks_give_the_losses_of_one(workplace, tiny_encoder, tmp_path) -> 
     script.write_text(
         "import json, sys\nfrom pathlib import Path\n"
         f"sys.path[:0] = [{str(ROOT / 'tests')!r}, {str(ROOT)!r}]\n"
-        "from test_cell import learn\n"
+        "from cells import learn\n"
         f"losses, _ = learn(Path({str(workplace)!r}), Path({str(tiny_encoder)!r}), dropout=0.0)\n"
         "import torch\n"
         "values = torch.tensor(losses)\n"

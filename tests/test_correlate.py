@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.correlate import correlate, settings_of
+from stages.correlate import correlate, present, settings_of
 from stages.errors import UserError
 from stages.statistics.checking import read_languages, read_scores
 from stages.statistics.correlation_table import COLUMNS
@@ -57,7 +57,8 @@ def change(path: Path, **columns: object) -> Path:
 def run_on(scores: Path, languages: Path, covariates: tuple[str, ...] = (SIZE,)) -> dict:
     table = read_scores(scores)
     known = read_languages(languages, set(table["language"]), list(covariates))
-    return correlate(table, known, list(covariates), settings_of(SMALL))
+    settings, _ = present(settings_of(SMALL), table, known, list(covariates))
+    return correlate(table, known, list(covariates), settings)
 
 
 def test_interface(tmp_path: Path) -> None:
@@ -126,7 +127,7 @@ def test_missing_distances_leave_their_languages_out_aloud(tmp_path: Path) -> No
     found = run_on(scores, languages)["partial_correlations"]
     other = found[found["distance"] == "distance_other_made_up"]
     assert set(other["n"]) == {13}
-    assert other["note"].str.contains(r"without l02 \(no distance\)").all()
+    assert other["note"].str.contains("without 1 for want of a distance: l02").all()
 
 
 BAD_SCORES = {
@@ -194,3 +195,46 @@ def test_unknown_primary_key() -> None:
     with pytest.raises(UserError, match="expected KEY=VALUE"):
         settings_of({}, ["colour=blue"])
     assert settings_of({}, ["intermediate=mnli"]).primary["intermediate"] == "mnli"
+
+
+def primary_of(folder: Path, **changes: str) -> tuple:
+    scores, languages = tables(folder)
+    if "rename" in changes:
+        table = pd.read_csv(languages)
+        table.rename(columns={"distance_syntactic_knn_angular": changes.pop("rename")}).to_csv(
+            languages, index=False
+        )
+    table = read_scores(scores)
+    known = read_languages(languages, set(table["language"]), [SIZE])
+    settings = settings_of({"primary": changes, **SMALL})
+    return present(settings, table, known, [SIZE])
+
+
+MISSPELT = {
+    "distance": "distance_syntactic_knn_angulr",
+    "target": "xnIi",
+    "intermediate": "mnIi",
+    "outcome": "dropp",
+    "method": "kendall",
+}
+
+
+@pytest.mark.parametrize("name", MISSPELT)
+def test_a_misspelt_primary_contrast_is_refused(tmp_path: Path, name: str) -> None:
+    known = {"distance": "distance_syntactic_knn_angular, distance_other_made_up"}
+    expected = rf"correlate.primary.{name} is '{MISSPELT[name]}'.*one of .*{known.get(name, '')}"
+    with pytest.raises(UserError, match=expected):
+        primary_of(tmp_path, **{name: MISSPELT[name]})
+
+
+def test_a_table_of_others_without_the_default_distance_says_so(tmp_path: Path) -> None:
+    settings, said = primary_of(tmp_path, rename="distance_lexical_mine")
+    assert settings.distance == "distance_lexical_mine"
+    assert any("no distance 'distance_syntactic_knn_angular'" in words for words in said)
+    assert any("slopes are those on distance_lexical_mine" in words for words in said)
+    assert primary_of(tmp_path)[1] == []
+
+
+def test_an_unknown_key_of_the_primary_contrast_is_refused() -> None:
+    with pytest.raises(UserError, match=r"correlate.primary.distanse: expected one of target"):
+        settings_of({"primary": {"distanse": "distance_x"}})

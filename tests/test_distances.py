@@ -46,7 +46,17 @@ def test_published_syntactic_distances(table: pd.DataFrame) -> None:
 def test_published_sizes(table: pd.DataFrame) -> None:
     for language, gib in GIB.items():
         assert 10 ** table.loc[language, "log10_pretraining_gib"] == pytest.approx(gib, rel=1e-4)
-    assert np.isnan(table.loc["yo", "log10_pretraining_gib"])  # Yoruba is not in CC-100
+    assert np.isnan(table.loc["yo", "log10_pretraining_gib"])
+    assert table.loc["yo", "pretraining_source"].startswith("not in XLM-R's CC-100")
+
+
+def test_every_language_of_every_target_is_there(table: pd.DataFrame) -> None:
+    from stages.tasks.table import TASKS
+
+    needed = {code for task in TASKS.values() if task.is_target for code in task.languages}
+    assert needed == set(table.index)
+    # Each has a family, a script and a tree; of distances only what is known.
+    assert table[["family", "script", "classification"]].notna().all().all()
 
 
 def test_individual_languages_not_macrolanguages(table: pd.DataFrame) -> None:
@@ -91,25 +101,58 @@ def test_committed_table_is_its_recipe(table: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(again, table, check_dtype=False, atol=1e-6)
 
 
+def test_a_table_of_the_users_joins(table: pd.DataFrame) -> None:
+    facts = read(Path("languages/facts.csv"), IDENTITY)
+    lexical = pd.DataFrame({"language": ["de", "sw"], "distance_lexical_asjp_ldnd": [0.73, 1.01]})
+    joined = recompute(facts, [lexical]).set_index("language")
+    assert joined.loc["de", "distance_lexical_asjp_ldnd"] == 0.73
+    assert np.isnan(joined.loc["zh", "distance_lexical_asjp_ldnd"])
+
+
 def test_unknown_code_is_refused(vectors: Vectors) -> None:
     with pytest.raises(UserError, match="no language 'xx'"):
         vectors.distances("xx")
 
 
-def write(path: Path, first: list[list[int]], second: list[list[int]]) -> None:
+def write(path: Path, **columns: list) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame({"sentence1_ids": first, "sentence2_ids": second}).to_parquet(path)
+    pd.DataFrame(columns).to_parquet(path)
+
+
+def pairs(path: Path, ids: list[str], first: list[list[int]], second: list[list[int]]) -> None:
+    write(path, id=ids, sentence1_ids=first, sentence2_ids=second)
 
 
 def test_fertility_and_overlap_by_hand(tmp_path: Path) -> None:
-    write(tmp_path / "xnli/en/test.parquet", [[1, 2], [3]], [[4], [1]])
-    write(tmp_path / "xnli/sw/test.parquet", [[1, 9, 9], [8, 8]], [[4, 7], [6, 2, 5]])
-    write(tmp_path / "xnli/de/test.parquet", [[1]], [[1]])  # other items: not comparable
+    pairs(tmp_path / "xnli/en/test.parquet", ["0", "1"], [[1, 2], [3]], [[4], [1]])
+    pairs(tmp_path / "xnli/sw/test.parquet", ["0", "1"], [[1, 9, 9], [8, 8]], [[4, 7], [6, 2, 5]])
+    # Other items, be they as many, are not the same text.
+    pairs(tmp_path / "xnli/de/test.parquet", ["0", "7"], [[1], [1]], [[1], [1]])
     found = token_covariates(tmp_path)
     assert found.loc["sw", "tokenizer_fertility"] == 10 / 5
     assert found.loc["sw", "subword_overlap_en"] == 3 / 10
     assert found.loc["en"].tolist() == [1.0, 1.0]
     assert "de" not in found.index
+
+
+def test_fertility_on_pairs_to_retrieve_and_on_questions(tmp_path: Path) -> None:
+    write(tmp_path / "tatoeba/ka/validation.parquet", sentence_ids=[[1, 5, 5]], english_ids=[[1]])
+    for language, context in (("en", [2, 3]), ("el", [2, 6, 6, 6])):
+        write(
+            tmp_path / f"xquad/{language}/validation.parquet",
+            **{"id": ["a"], "question_ids": [[2]], "context_ids": [context]},
+        )
+    for language in ("en", "fi"):  # tagged words are no parallel text
+        write(tmp_path / f"udpos/{language}/test.parquet", words=[[[1]]], tags=[[0]])
+    found = token_covariates(tmp_path)
+    assert list(found.index) == ["el", "en", "ka"]
+    assert found.loc["ka"].tolist() == [3.0, 1 / 3]
+    # English's types are those of all its texts: 1, 2 and 3.
+    assert found.loc["el"].tolist() == [5 / 3, 2 / 5]
+
+
+def test_nothing_parallel_is_an_empty_table(tmp_path: Path) -> None:
+    assert token_covariates(tmp_path).empty
 
 
 def test_own_sizes_replace_those_of_xlmr(tmp_path: Path) -> None:
@@ -119,6 +162,7 @@ def test_own_sizes_replace_those_of_xlmr(tmp_path: Path) -> None:
     joined = join(table, token_covariates(tmp_path), read_sizes(path), "own").set_index("language")
     assert joined.loc["de", "log10_pretraining_gib"] == -2.0
     assert np.isnan(joined.loc["sw", "log10_pretraining_gib"])
+    assert joined.loc["sw", "pretraining_source"] == "not in own"
     assert joined.loc["de", "pretraining_source"] == "own"
     path.write_text("language,gib\nen,many\n")
     with pytest.raises(UserError, match="row 2: gib is 'many'"):

@@ -14,7 +14,8 @@ from ruamel.yaml import YAML
 from conftest import MIRROR, ROOT, needs_mirror
 from stages import params
 from stages.encode import encode, offsets
-from stages.learning.batches import read
+from stages.learning.batches import evenly
+from stages.learning.heads import head_of
 from stages.tasks import find, missing, schema
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ def test_ids_labels_and_order(pair_task: Path, tokenizer, tmp_path: Path) -> Non
     table = pq.read_table(pair_task / "xnli/de/test.parquet")
     out = tmp_path / "test.parquet"
     pq.write_table(encode(table, find("xnli"), tokenizer), out)
-    pairs = read(out)
-    assert pairs.ids == table["id"].to_pylist()
+    pairs = head_of(find("xnli"), {}).read(out)
+    assert pairs.ids.tolist() == table["id"].to_pylist()
     names = [find("xnli").labels[number] for number in pairs.labels]
     assert names == table["label"].to_pylist()
     for row in (0, 13, 29):
@@ -53,10 +54,11 @@ def test_a_slice_of_chunks_reads_the_same(pair_task: Path, tokenizer, monkeypatc
 def test_a_sample_is_spread_over_a_sorted_file(pair_task: Path, tokenizer, tmp_path: Path) -> None:
     table = pq.read_table(pair_task / "xnli/en/train.parquet").sort_by("label")
     pq.write_table(encode(table, find("xnli"), tokenizer), tmp_path / "t.parquet")
-    pairs = read(tmp_path / "t.parquet").sample(9)
+    every = head_of(find("xnli"), {}).read(tmp_path / "t.parquet")
+    pairs = every.take(evenly(len(every), 9))
     assert len(pairs) == 9
     assert set(pairs.labels.tolist()) == {0, 1, 2}
-    assert pairs.first[8].tolist() == read(tmp_path / "t.parquet").first[63].tolist()
+    assert pairs.first[8].tolist() == every.first[63].tolist()
 
 
 def table(head: str, rows: list[dict[str, Any]]) -> pa.Table:
@@ -141,6 +143,7 @@ def test_both_sides_of_retrieval(tokenizer) -> None:
     (row,) = encode(table("retrieval", rows), find("tatoeba"), tokenizer).to_pylist()
     assert row == {
         "id": "0", "sentence_ids": ids(tokenizer, "er sa"), "english_ids": ids(tokenizer, "he sat"),
+        "english": "he sat",
     }  # fmt: skip
     rows = [{"id": "de-1", "side": "source", "sentence": "er sa", "gold": ["en-1"]}]
     out = encode(table("mining", rows), find("bucc2018"), tokenizer)

@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 
 from conftest import ENGINE
 from stages.learning import encoder as encoders
-from stages.learning.batches import Pairs, Ragged, assemble, by_budget, training_rows, truncate
-from stages.learning.heads import PairClassifier, compare, mean_by_part
+from stages.learning.batches import Ragged, by_budget, passes, splice, training_rows, truncate
+from stages.learning.heads import head_of
+from stages.learning.heads.pair import PairClassifier, Pairs, assemble
+from stages.learning.heads.pooling import compare, mean_by_part
+from stages.tasks import find
 
 
 def ragged(sentences: list[list[int]]) -> Ragged:
@@ -25,7 +28,7 @@ def pairs(seed: int = 0, lengths=((1, 1), (5, 3), (28, 29), (60, 60), (1, 14))) 
     random = np.random.default_rng(seed)
     sides = [[random.integers(4, 90, n).tolist() for n in side] for side in zip(*lengths)]
     labels = np.arange(len(lengths)) % 3
-    return Pairs([str(i) for i in labels], ragged(sides[0]), ragged(sides[1]), labels)
+    return Pairs(labels.astype(str), ragged(sides[0]), ragged(sides[1]), labels)
 
 
 @pytest.mark.parametrize("pooling", ["first", "segments"])
@@ -50,7 +53,7 @@ def test_unpadded_equals_padded_outputs_and_gradients(
     states = padded(grid, attention_mask=(grid != 1).long()).last_hidden_state
     flat = torch.cat([states[i, : len(row)] for i, row in enumerate(rows)])
     if pooling == "first":
-        features = flat[batch.starts]
+        features = flat[batch.places]
     else:
         means = [part.mean(0) for part in flat.split(batch.parts.tolist())]
         features = torch.stack(
@@ -68,7 +71,7 @@ def test_unpadded_equals_padded_outputs_and_gradients(
 
 
 def test_a_pair_is_written_as_xlm_r_writes_it() -> None:
-    data = Pairs(["0"], ragged([[10, 11]]), ragged([[20]]), np.array([2]))
+    data = Pairs(np.array(["0"]), ragged([[10, 11]]), ragged([[20]]), np.array([2]))
     joint = assemble(data, np.array([0]), 16, "joint")
     assert joint.tokens.tolist() == [[0, 10, 11, 2, 2, 20, 2]]
     assert joint.positions.tolist() == [[2, 3, 4, 5, 6, 7, 8]]
@@ -95,7 +98,7 @@ def test_mean_and_comparison_by_hand() -> None:
     states = torch.tensor([[1.0], [3.0], [5.0], [7.0], [9.0]])
     means = mean_by_part(states, torch.tensor([2, 3]))
     assert means.tolist() == [[2.0], [7.0]]
-    assert compare(means).tolist() == [[2.0, 7.0, 5.0, 14.0]]
+    assert compare(means[:1], means[1:]).tolist() == [[2.0, 7.0, 5.0, 14.0]]
 
 
 @given(st.integers(1, 50), st.integers(1, 64), st.integers(0, 5))
@@ -111,16 +114,36 @@ def test_every_epoch_holds_every_row_once(count: int, size: int, seed: int) -> N
 @settings(max_examples=50, deadline=None)
 def test_prediction_batches_hold_every_row_once_within_the_budget(tokens: int) -> None:
     data = pairs()
-    batches = list(by_budget(data.widths(64), tokens))
+    widths = data.first.lengths + data.second.lengths + 4
+    batches = list(by_budget(widths, tokens))
     assert sorted(np.concatenate(batches)) == list(range(len(data)))
     for rows in batches:
-        width = sum(data.first.lengths[r] + data.second.lengths[r] + 4 for r in rows)
-        assert len(rows) == 1 or width <= tokens
+        assert len(rows) == 1 or widths[rows].sum() <= tokens
+
+
+@given(st.lists(st.integers(1, 50), min_size=8, max_size=24), st.integers(1, 200))
+@settings(max_examples=100, deadline=None)
+def test_every_rank_makes_as_many_passes_within_the_budget(widths: list[int], tokens: int) -> None:
+    shares = np.arange(len(widths) // 2 * 2).reshape(2, -1)
+    cut = passes(shares, np.array(widths), tokens)
+    assert len(cut[0]) == len(cut[1])
+    for share, parts in zip(shares, cut):
+        assert np.concatenate(parts).tolist() == share.tolist()
+        for rows in parts:
+            assert len(rows) == 1 or np.array(widths)[rows].sum() <= tokens
+    assert [len(parts) for parts in passes(shares, np.array(widths), None)] == [1, 1]
+
+
+def test_splice_by_hand() -> None:
+    data = ragged([[5, 6, 7], [], [8]])
+    tokens, widths = splice(3, [0], data.cut(np.array([2, 0, 1]), np.array([1, 2, 0])), [2, 2])
+    assert tokens.tolist() == [0, 8, 2, 2, 0, 5, 6, 2, 2, 0, 2, 2]
+    assert widths.tolist() == [[1, 1, 2], [1, 2, 2], [1, 0, 2]]
+    taken = data.take(np.array([2, 1, 0]))
+    assert [taken[i].tolist() for i in range(3)] == [[8], [], [5, 6, 7]]
 
 
 def test_a_distinct_sentence_is_encoded_once_and_the_logits_stay(tiny_encoder: Path) -> None:
-    from stages.learning import predict
-
     data = pairs(3, lengths=((9, 4), (9, 7), (60, 3), (1, 1), (5, 5)))
     same = data.first.take(np.array([0, 0, 2, 3, 0]))  # a premise with three hypotheses
     data = Pairs(data.ids, same, data.second, data.labels)
@@ -130,6 +153,7 @@ def test_a_distinct_sentence_is_encoded_once_and_the_logits_stay(tiny_encoder: P
         return model(batch)
 
     call.module, call.training, call.eval, call.train = model, False, lambda: None, lambda on: None
-    once = predict.logits(call, data, 32, "separate", 64, torch.device("cpu"))
+    head = head_of(find("mnli"), ENGINE | {"prediction_tokens": 64})
+    once = head.logits(call, data, torch.device("cpu"))
     batch = assemble(data, np.arange(5), 32, "separate")
     np.testing.assert_allclose(once, model(batch).detach().numpy(), atol=1e-5)

@@ -8,12 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.correlate import correlate, settings_of
+from stages.correlate import correlate, present, settings_of
 from stages.errors import UserError
-from stages.report import Statistics, report
+from stages.report import STAND_IN, TITLE, report
 from stages.reporting.answer import first_sentence, second_sentence
+from stages.reporting.benchmark import headline, paper_table, task_scores
+from stages.reporting.calibrated import WORLDS, Calibration
 from stages.reporting.claims import claims_table, gain
 from stages.reporting.drawing import inline
+from stages.reporting.folder import Statistics
 from stages.reporting.marks import marked
 from stages.reporting.page import Section, render, table, text
 from stages.statistics.checking import read_languages, read_scores
@@ -36,21 +39,45 @@ def draw_scores(path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list, pd.DataFrame]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study")
     scores = read_scores(draw_scores(folder / "scores.csv"))
     languages = read_languages(Path("languages/languages.csv"), set(scores["language"]), [SIZE])
     some = [c for c in languages if not c.startswith("distance_") or "syntactic_knn" in c]
     settings = settings_of({"permutations": 99, "bootstrap": 50})
+    settings, _ = present(settings, scores, languages, [SIZE])
     for name, found in correlate(scores, languages[some], [SIZE], settings).items():
         found.to_csv(
             folder / (f"{name}.csv.gz" if name == "specifications" else f"{name}.csv"), index=False
         )
-    fixed = {"primary": settings.primary, "covariates": [SIZE]}
+    fixed = {"primary": settings.primary, "distance": settings.distance, "covariates": [SIZE]}
     (folder / "analysis.json").write_text(json.dumps(fixed))
-    own = Statistics.read(folder)
+    return folder
+
+
+def calibration(*failing: tuple[str, str, str]) -> Calibration:
+    """The committed table, with some (quantity, what, world) made to fail."""
+    table = pd.read_csv("benchmarks/calibration.csv")
+    for quantity, what, world in failing:
+        rows = (table["quantity"] == quantity) & (table["what"] == what)
+        assert (rows & (table["world"] == world)).any()
+        table.loc[rows & (table["world"] == world), "verdict"] = "fails"
+    return Calibration(table)
+
+
+def page_of(folder: Path, known: Calibration, stand_in: bool = False) -> tuple:
+    scores = pd.read_csv(folder / "scores.csv")
+    languages = pd.read_csv("languages/languages.csv").set_index("language")
+    own = Statistics.read(folder, known)
     claims = pd.read_csv("published/claims.csv")
-    return report(scores, languages, own, own, claims, None, stand_in=True)  # type: ignore
+    found = report(scores, languages, own, own, claims, known, stand_in)
+    page = render(TITLE, found.sections, STAND_IN if stand_in else "")
+    return page, found.figures, found.files["claims"]
+
+
+@pytest.fixture(scope="module")
+def made(folder: Path) -> tuple[str, list, pd.DataFrame]:
+    return page_of(folder, calibration(), stand_in=True)
 
 
 def test_page_opens_without_a_network(made: tuple[str, list, pd.DataFrame]) -> None:
@@ -82,8 +109,9 @@ def test_every_figure_has_its_data(made: tuple[str, list, pd.DataFrame], tmp_pat
     assert len(names) == len(set(names)) >= 6
     for figure in made[1]:
         figure.write(tmp_path)
-        assert len(pd.read_csv(tmp_path / f"{figure.name}.csv")) > 0
-        assert (tmp_path / f"{figure.name}.png").read_bytes().startswith(b"\x89PNG")
+        assert len(pd.read_csv(tmp_path / "data" / f"{figure.name}.csv")) > 0
+        png = tmp_path / "figures" / f"{figure.name}.png"
+        assert png.read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_stand_in_supports_no_claim(made: tuple[str, list, pd.DataFrame]) -> None:
@@ -109,7 +137,7 @@ def test_gain_by_hand() -> None:
     none, mnli = [70.0, 71.0, 72.0], [75.0, 76.0, 78.0]
     runs = scores(none, mnli).groupby(["intermediate", "target", "seed"])["value"].mean()
     expected = stats.ttest_ind(mnli, none, equal_var=False).confidence_interval()
-    mean, low, high = gain(runs, "mnli", ["xnli"])
+    mean, low, high = gain(runs, {"xnli": "mnli"})
     assert mean == pytest.approx(np.mean(mnli) - 71)
     assert (low, high) == pytest.approx((expected.low, expected.high))
 
@@ -140,13 +168,16 @@ def test_what_was_not_run_says_so() -> None:
 
 def row(low: float, high: float) -> pd.Series:
     found = {"estimate": (low + high) / 2, "ci_low": low, "ci_high": high, "detectable": 2.0}
-    return pd.Series({**found, "p": 0.04, "p_permutation": 0.03, "model": "paired change"})
+    return pd.Series({**found, "p_permutation": 0.03, "model": "within families"})
 
 
 def test_sentences_follow_their_intervals() -> None:
-    assert "grows with distance" in first_sentence(row(0.5, 2), "", "xnli", "distance", True)
-    missed = first_sentence(row(-1, 2), "", "xnli", "distance", True)
+    words = ("", "xnli", "distance", "size")
+    assert "grows with distance" in first_sentence(row(0.5, 2), *words)
+    missed = first_sentence(row(-1, 2), *words)
     assert "cannot be told from none" in missed and "below 2.00 would have been missed" in missed
+    unknown = first_sentence(row(-1, 2).replace({-1.0: np.nan, 2.0: np.nan}), *words)
+    assert "says nothing beyond them" in unknown and "interval" in unknown
     shared = {"target": "xnli", "identifiable": True, "intermediate": "mnli"}
     flatter = pd.DataFrame([{**row(-2, -1), **shared}])
     assert "flatter" in second_sentence(flatter, "xnli")
@@ -168,4 +199,132 @@ def test_inline_svg_keeps_its_references() -> None:
 
 def test_missing_statistics_is_one_message(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="run the correlate stage first"):
-        Statistics.read(tmp_path)
+        Statistics.read(tmp_path, calibration())
+
+
+WITHIN = "mixed model, within families: points"
+
+
+def test_committed_calibration_is_complete() -> None:
+    table = pd.read_csv("benchmarks/calibration.csv")
+    assert table["draws"].min() >= 2000 and set(table["world"]) == set(WORLDS)
+    worlds = table.groupby(["quantity", "what"])["world"].nunique()
+    assert (worlds == 3).all()
+    # What the first screen prints must have held.
+    known = calibration()
+    assert known.holds("slope, within families", "coverage")
+    assert known.holds("p_within_families (pearson)", "false positives")
+    for study in ("2 tasks, 2 seeds", "9 tasks, 1 seed"):
+        assert known.holds(f"change of slope, {WITHIN} ({study})", "coverage")
+
+
+def test_verdicts_follow_their_limits() -> None:
+    table = pd.read_csv("benchmarks/calibration.csv")
+    positives = table[table["what"] == "false positives"]
+    assert (positives.loc[positives["verdict"] == "fails", "value"] > 0.06).all()
+    assert (positives.loc[positives["verdict"] != "fails", "value"] <= 0.06).all()
+    covered = table[table["what"] == "coverage"]
+    assert (covered.loc[covered["verdict"] == "fails", "value"] < 0.93).all()
+    assert (covered.loc[covered["verdict"] != "fails", "value"] >= 0.93).all()
+
+
+def test_what_fails_in_one_world_is_not_printed(folder: Path) -> None:
+    page = page_of(folder, calibration(("slope, within families", "coverage", "tree")))[0]
+    first = page.split("<h2")[0]
+    assert "says nothing beyond them" in first
+    failing = (f"change of slope, {WITHIN} (9 tasks, 1 seed)", "coverage", "families")
+    own = Statistics.read(folder, calibration(failing))
+    rows = own.interactions[own.interactions["model"] == WITHIN]
+    together = rows["intermediate"] == "all intermediate tasks"
+    assert rows.loc[together, "ci_low"].isna().all() and rows["estimate"].notna().all()
+    # The p of independent languages fails with families: never in the shown table.
+    assert "Only if languages were independent draws" in page
+    assert page.index("Only if languages") < page.index("p (Freedman")
+
+
+def test_without_calibration_nothing_is_inference(folder: Path) -> None:
+    page = page_of(folder, Calibration(None))[0]
+    assert "says nothing beyond them" in page and "Freedman–Lane) " not in page
+    assert "p (Freedman" not in page and "95% (BCa)" not in page
+    own = Statistics.read(folder, Calibration(None))
+    assert own.slopes["ci_low"].isna().all()
+    assert own.robustness["p_within_families"].isna().all()
+
+
+def many_metrics() -> pd.DataFrame:
+    rows = []
+    for task, more in (("none", 0.0), ("squad", 10.0), ("mnli", 2.0)):
+        for language in ("en", "de"):
+            for metric, value in (("f1", 60.0), ("em", 40.0)):
+                rows.append((task, "xquad", language, 1, "validation", metric, value + more))
+            rows.append((task, "xnli", language, 1, "test", "accuracy", 70.0 + more / 2))
+        rows.append((task, "tatoeba", "de", 0, "test", "accuracy", 30.0 + more))
+    columns = ["intermediate", "target", "language", "seed", "split", "metric", "value"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_question_answering_is_the_mean_of_em_and_f1() -> None:
+    found = task_scores(headline(many_metrics()))
+    assert list(found.columns) == ["xnli", "xquad", "tatoeba"]
+    assert list(found.index) == ["none", "mnli", "squad"]
+    assert found.loc["none"].tolist() == [70.0, 50.0, 30.0]
+
+
+def test_table_of_the_paper_by_hand() -> None:
+    same = {("mnli", "xnli"), ("squad", "xquad")}
+    found = paper_table(headline(many_metrics()), same)
+    assert found is not None
+    rows, caption = found
+    assert rows.to_numpy().tolist() == [
+        ["none (score)", "70.0", "50.0", "30.0", "50.0"],
+        ["mnli", "+1.0*", "+2.0", "+2.0", "+1.7"],
+        ["squad", "+5.0", "+10.0*", "+10.0", "+8.3"],
+    ]
+    assert "3 of its 9 targets, so not XTREME's number" in caption
+    assert "validation: xquad" in caption and "selection on test" in caption
+
+
+def test_a_missing_cell_is_a_dash_and_has_no_mean() -> None:
+    scores = many_metrics()
+    lost = (scores["intermediate"] == "mnli") & (scores["target"] == "xquad")
+    rows, _ = paper_table(headline(scores[~lost]), set())  # type: ignore[misc]
+    assert rows.loc[1].tolist() == ["mnli", "+1.0", "–", "+2.0", "–"]
+    assert paper_table(headline(scores[scores["intermediate"] != "none"]), set()) is None
+
+
+def test_shared_training_run_is_one_draw() -> None:
+    # XQuAD and MLQA are evaluated on one run: twice the same numbers are no more certain.
+    random = np.random.default_rng(0)
+    rows = [
+        (task, target, seed, 50 + 5 * (task == "mnli") + value)
+        for task in ("none", "mnli")
+        for seed, value in enumerate(random.normal(size=4))
+        for target in ("xquad", "mlqa")
+    ]
+    table = pd.DataFrame(rows, columns=["intermediate", "target", "seed", "value"])
+    runs = table.groupby(["intermediate", "target", "seed"])["value"].mean()
+    alone, both = gain(runs, {"xquad": "mnli"}), gain(runs, {"xquad": "mnli", "mlqa": "mnli"})
+    assert both == pytest.approx(alone)
+
+
+def test_what_was_picked_is_corrected_for_the_choice() -> None:
+    table = scores([70.0, 71.0, 72.0], [75.0, 76.0, 78.0])
+    runs = table.groupby(["intermediate", "target", "seed"])["value"].mean()
+    _, low, high = gain(runs, {"xnli": "mnli"})
+    _, lower, higher = gain(runs, {"xnli": "mnli"}, choices=9)
+    assert lower < low and higher > high
+
+
+def test_almost_every_task_is_counted() -> None:
+    rows = [("none", "tatoeba", 30.0)] + [(f"t{i}", "tatoeba", 31.0 + i) for i in range(9)]
+    table = pd.DataFrame(rows, columns=["intermediate", "target", "value"])
+    table = table.assign(method="plain", seed=0, language="de")
+    found = claims_table(claim("share", "", "tatoeba"), table, set(), stand_in=False).loc[0]
+    assert found["verdict"] == "supported" and found["measured"].startswith("9 of 9 tasks gain")
+
+
+def test_every_language_of_every_target_is_there(made: tuple[str, list, pd.DataFrame]) -> None:
+    part = made[0].split("Every language of every target</h2>")[1].split("<h2")[0]
+    for language in XNLI:
+        assert f"<td>{language}</td>" in part
+    assert "xnli: accuracy in 15 languages" in part and "without English" in part

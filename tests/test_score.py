@@ -9,6 +9,7 @@ import pytest
 from stages.errors import UserError
 from stages.score import COLUMNS, score, summarise
 from stages.scoring.accuracy import accuracy
+from stages.scoring.items import read_items
 
 CELL = {
     "method": "plain",
@@ -101,3 +102,93 @@ def test_missing_folder_and_missing_keys(cell: Path, tmp_path: Path) -> None:
     (cell / "cell.json").unlink()
     with pytest.raises(UserError, match=r"no cell\.json"):
         score(tmp_path)
+
+
+def put(folder: Path, target: str, language: str, **columns: list) -> Path:
+    path = folder / "predictions" / target / f"{language}.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(columns).to_parquet(path)
+    return path
+
+
+def test_each_kind_of_target_has_its_own_metrics(tmp_path: Path) -> None:
+    names = {**CELL, "splits": {"xquad": "validation"}}
+    for target in ("panx", "squad", "retrieval"):
+        (tmp_path / target).mkdir()
+        (tmp_path / target / "cell.json").write_text(json.dumps({**names, "target": target}))
+    # two chunks of three right, five tags of six
+    tags = [["B-PER", "I-PER", "O"], ["B-LOC", "O", "O"]]
+    guesses = [["B-PER", "I-PER", "O"], ["B-LOC", "O", "B-ORG"]]
+    put(tmp_path / "panx", "panx", "en", id=["0", "1"], label=tags, prediction=guesses)
+    # one answer right, one half of the words, one left out
+    answers = [["the Rhine"], ["Karl Marx"], ["Bonn"]]
+    texts = ["Rhine", "Karl", None]
+    for target in ("xquad", "mlqa"):
+        put(tmp_path / "squad", target, "de", id=["a", "b", "c"], label=answers, prediction=texts)
+    # two gold pairs, one of them mined, and one pair that is none
+    pairs = ["de-1\ten-1", "de-2\ten-2", "de-3\ten-9"]
+    put(
+        *(tmp_path / "retrieval", "bucc2018", "de"),
+        id=pairs,
+        label=[True, True, False],
+        prediction=[True, False, True],
+    )
+    put(tmp_path / "retrieval", "tatoeba", "de", id=["0", "1"], label=[0, 1], prediction=[0, 0])
+    table, meta = score(tmp_path)
+    found = {(r.target, r.metric): (r.split, round(r.value, 4), r.n) for r in table.itertuples()}
+    assert found == {
+        ("panx", "f1"): ("test", 80.0, 2),
+        ("panx", "token_accuracy"): ("test", 83.3333, 2),
+        ("xquad", "f1"): ("validation", 55.5556, 3),
+        ("xquad", "em"): ("validation", 33.3333, 3),
+        ("mlqa", "f1"): ("test", 44.4444, 3),  # "the" is no German article
+        ("mlqa", "em"): ("test", 0.0, 3),
+        ("bucc2018", "f1"): ("test", 50.0, 2),
+        ("tatoeba", "accuracy"): ("test", 50.0, 2),
+    }
+    assert meta["cells"] == 3
+    assert summarise(table)["none"]["panx"] == {"en": 80.0}
+
+
+@pytest.mark.parametrize(
+    ("target", "columns", "message"),
+    [
+        ("udpos", {"label": [["X"]], "prediction": [["X", "X"]]}, "row 0: 2 predicted tags for 1"),
+        ("udpos", {"label": ["X"], "prediction": ["X"]}, "row 0: 'label' is 'X'"),
+        ("xquad", {"label": [[]], "prediction": ["x"]}, "row 0: expected a list of gold answers"),
+        ("bucc2018", {"label": [True], "prediction": [True]}, "row 0: id 'q' is not <source id>"),
+    ],
+)
+def test_malformed_items_of_other_kinds(
+    tmp_path: Path, target: str, columns: dict, message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        read_items(put(tmp_path, target, "de", id=["q"], **columns), target)
+
+
+def test_a_language_that_mlqa_lacks_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "cell.json").write_text(json.dumps({**CELL, "target": "mlqa"}))
+    put(tmp_path, "mlqa", "fr", id=["q"], label=[["x"]], prediction=["x"])
+    with pytest.raises(UserError, match=r"fr\.parquet: MLQA has no language 'fr'"):
+        score(tmp_path)
+
+
+def test_a_planned_target_that_the_cell_lacks_is_named(cell: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="lacks pawsx"):
+        score(tmp_path, {("none", "xnli", "1"): ["xnli", "pawsx"]})
+
+
+def test_what_the_user_has_not_brought_is_left_out_and_said(
+    cell: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = {("none", "xnli", "1"): ["xnli", "bucc2018"], ("ccg", "xnli", "1"): ["xnli"]}
+    with pytest.raises(UserError, match="lacks bucc2018"):
+        score(tmp_path, wanted)
+    (cell / "cell.json").write_text(json.dumps({**CELL, "left_out": {"bucc2018": "no archive"}}))
+    with pytest.raises(UserError, match="lacks cells of the study: ccg -> xnli seed 1"):
+        score(tmp_path, wanted)
+    (tmp_path / "ccg-xnli").mkdir()
+    (tmp_path / "ccg-xnli" / "missing.txt").write_text("CCGbank is licensed\n")
+    table, _ = score(tmp_path, wanted)
+    assert set(table["target"]) == {"xnli"}
+    assert "ccg-xnli: left out. CCGbank is licensed" in capsys.readouterr().out

@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 
 from stages.statistics.checking import read_languages, read_scores
-from stages.statistics.correlation_table import Settings, correlation_tables
+from stages.statistics.correlation_table import correlation_tables
 from stages.statistics.influence import leave_one_language_out
 from stages.statistics.outcomes import degradation
 from stages.statistics.power import critical_correlation
+from stages.statistics.settings import Settings
 
 SCORES, LANGUAGES = Path("published/scores.csv"), Path("languages/languages.csv")
 SIZE = "log10_pretraining_gib"

@@ -231,3 +231,17 @@ def test_the_command(cells, tmp_path):
     assert refused.returncode == 1
     assert refused.stderr.startswith("error: ")
     assert "Traceback" not in refused.stderr
+
+
+def test_a_cell_trained_on_squad_submits_both_targets_and_retrieval_joins_any_seed(tmp_path):
+    both = cell(tmp_path / "cells", "xquad")
+    shutil.copytree(both / "predictions" / "xquad", both / "predictions" / "mlqa")
+    splits = {"xquad": "validation", "mlqa": "validation"}
+    (both / "cell.json").write_text(json.dumps({**STUDY, "target": "squad", "splits": splits}))
+    found = cell(tmp_path / "cells", "tatoeba", seed=0)
+    (found / "cell.json").write_text(
+        json.dumps({**STUDY, "seed": 0, "target": "retrieval", "splits": {"tatoeba": "validation"}})
+    )
+    notes = submit(tmp_path / "cells", tmp_path / "out", {"seed": "1"}, partial=True)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"xquad", "mlqa", "tatoeba"}
+    assert any(note.startswith("mlqa: predictions of the validation split") for note in notes)

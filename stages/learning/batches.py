@@ -1,21 +1,19 @@
-"""Batches: token ids of one split, and the sentences of some of its rows laid end to end.
+"""Batches: token ids laid end to end, and which rows go into which batch.
 
-Pairs are written as XLM-R writes them: `<s> a </s></s> b </s>` in one sequence (`joint`), or
-`<s> a </s>` and `<s> b </s>` as two (`separate`).
+Every head reads its rows into `Ragged` columns and cuts sequences from them with `splice`; no
+Python runs once a token.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 
-from stages.learning.unpadded import Layout
+from stages.learning.unpadded import Layout, ends_of
 
 BOS, PAD, EOS = 0, 1, 2  # XLM-R's own numbers, in every XLM-R tokenizer
 FIRST_POSITION = PAD + 1  # XLM-R counts positions from the padding index + 1
@@ -23,67 +21,66 @@ FIRST_POSITION = PAD + 1  # XLM-R counts positions from the padding index + 1
 
 @dataclass(frozen=True)
 class Ragged:
-    """Sentences of different lengths: row i is `values[ends[i]:ends[i + 1]]` (int32)."""
+    """Rows of different lengths: row i is `values[ends[i]:ends[i + 1]]`."""
 
     values: np.ndarray
     ends: np.ndarray
+
+    @classmethod
+    def of(cls, column: pa.ChunkedArray | pa.Array) -> Ragged:
+        """Take over a column of lists of numbers."""
+        ends, values = _lists(column)
+        return cls(values.to_numpy(), ends)
+
+    @classmethod
+    def of_cut(cls, cut: Cut) -> Ragged:
+        """The stretches that `cut` names, as rows."""
+        return cls(cut.values[runs(cut.begins, cut.lengths)], ends_of(cut.lengths))
+
+    def __len__(self) -> int:
+        return len(self.ends) - 1
 
     def __getitem__(self, row: int) -> np.ndarray:
         return self.values[self.ends[row] : self.ends[row + 1]]
 
     @property
     def lengths(self) -> np.ndarray:
-        """Tokens of every row."""
+        """Values of every row."""
         return np.diff(self.ends)
 
     def take(self, rows: np.ndarray) -> Ragged:
         """The given rows only."""
-        kept = [self[row] for row in rows]
-        return Ragged(np.concatenate(kept), np.cumsum([0] + [len(row) for row in kept]))
+        return Ragged.of_cut(self.cut(rows, self.ends[rows + 1] - self.ends[rows]))
+
+    def cut(self, rows: np.ndarray, lengths: np.ndarray) -> Cut:
+        """The first `lengths` values of the given rows, for `splice`."""
+        return Cut(self.values, self.ends[rows], lengths)
 
 
 @dataclass(frozen=True)
-class Pairs:
-    """One encoded split of a pair task; `labels` are indices into the task's labels."""
+class Cut:
+    """One stretch of `values` a sequence: `lengths` of them from `begins` on."""
 
-    ids: list[str]
-    first: Ragged
-    second: Ragged
-    labels: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def widths(self, max_length: int) -> np.ndarray:
-        """Tokens of every pair as it goes through the model, at most."""
-        return np.minimum(self.first.lengths + self.second.lengths + 4, 2 * max_length)
-
-    def sample(self, count: int) -> Pairs:
-        """At most `count` rows, evenly spaced: a file may be sorted by label."""
-        rows = np.unique(np.linspace(0, len(self) - 1, min(count, len(self))).round().astype(int))
-        return Pairs(
-            [self.ids[row] for row in rows],
-            self.first.take(rows),
-            self.second.take(rows),
-            self.labels[rows],
-        )
+    values: np.ndarray
+    begins: np.ndarray
+    lengths: np.ndarray
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some rows, laid end to end.
+    """Some sequences, laid end to end.
 
     `tokens`, `positions` : int64 (1, T). `layout` : where each sequence lies.
-    `parts` : int64 (2 x rows), tokens of the first and second sentence of every row, in order;
-    the parts of all rows cover all T tokens. `starts` : int64 (rows), the place of each row's
-    first `<s>`. `labels` : int64 (rows).
+    `parts` : int64, the lengths of what is pooled or decoded together; they cover all T tokens in
+    order. `places` : int64, the tokens whose states the head reads. What a part, a place and a
+    label are is the head's to say. `labels` : int64.
     """
 
     tokens: torch.Tensor
     positions: torch.Tensor
     layout: Layout
     parts: torch.Tensor
-    starts: torch.Tensor
+    places: torch.Tensor
     labels: torch.Tensor
 
     def to(self, device: torch.device) -> Batch:
@@ -97,103 +94,111 @@ class Batch:
             move(self.positions),
             self.layout.to(device),
             move(self.parts),
-            move(self.starts),
+            move(self.places),
             move(self.labels),
         )
 
 
-def read(path: Path) -> Pairs:
-    """Read one split that `stages.encode` wrote."""
-    table = pq.read_table(path)
-    return Pairs(
-        table["id"].to_pylist(),
-        _ragged(table["sentence1_ids"]),
-        _ragged(table["sentence2_ids"]),
-        table["label"].to_numpy().astype(np.int64),
+def nested(column: pa.ChunkedArray) -> tuple[np.ndarray, Ragged]:
+    """Take over a column of lists of lists of numbers: ends of the rows among the inner lists."""
+    ends, lists = _lists(column)
+    return ends, Ragged.of(lists)
+
+
+def _lists(column: pa.ChunkedArray | pa.Array) -> tuple[np.ndarray, pa.Array]:
+    """Cumulative lengths from 0, int64 (n + 1), and the values of a column of lists."""
+    if isinstance(column, pa.ChunkedArray):
+        column = pa.concat_arrays(column.chunks) if column.chunks else column.combine_chunks()
+    ends = column.offsets.to_numpy().astype(np.int64)
+    return ends - ends[0], column.flatten()
+
+
+def lay_out(
+    tokens: np.ndarray,
+    lengths: np.ndarray,
+    parts: np.ndarray,
+    places: np.ndarray,
+    labels: np.ndarray | None = None,
+) -> Batch:
+    """Make a batch of sequences of `lengths` tokens that `tokens` holds one after another."""
+    begins = np.repeat(np.cumsum(lengths) - lengths, lengths)
+    positions = np.arange(len(tokens)) - begins + FIRST_POSITION
+    labels = np.empty(0) if labels is None else labels
+    return Batch(
+        torch.from_numpy(tokens)[None],
+        torch.from_numpy(positions)[None],
+        Layout.of(lengths.astype(np.int64), places.astype(np.int64)),
+        torch.from_numpy(parts.astype(np.int64)),
+        torch.from_numpy(places.astype(np.int64)),
+        torch.from_numpy(labels.astype(np.int64)),
     )
 
 
-def _ragged(column: pa.ChunkedArray) -> Ragged:
-    array = pa.concat_arrays(column.chunks) if column.num_chunks else column.combine_chunks()
-    return Ragged(array.values.to_numpy(), array.offsets.to_numpy().astype(np.int64))
+def splice(count: int, *pieces: Sequence[int] | Cut) -> tuple[np.ndarray, np.ndarray]:
+    """Write `count` sequences, each made of the same pieces in order, one after another.
+
+    pieces : fixed token ids, or a `Cut` with a stretch of ids for each sequence.
+    Returns the ids, int64 (T), and the length of each piece of each sequence, (count, pieces).
+    """
+    widths = np.stack(
+        [
+            piece.lengths if isinstance(piece, Cut) else np.full(count, len(piece))
+            for piece in pieces
+        ],
+        axis=1,
+    )
+    begins = (np.cumsum(widths.ravel()) - widths.ravel()).reshape(widths.shape)
+    tokens = np.empty(int(widths.sum()), dtype=np.int64)
+    for column, piece in enumerate(pieces):
+        if isinstance(piece, Cut):
+            into = runs(begins[:, column], piece.lengths)
+            tokens[into] = piece.values[runs(piece.begins, piece.lengths)]
+        else:
+            for offset, token in enumerate(piece):
+                tokens[begins[:, column] + offset] = token
+    return tokens, widths
 
 
-def truncate(first: int, second: int, room: int) -> tuple[int, int]:
+def sentences(rows: Ragged, which: np.ndarray, max_length: int) -> Batch:
+    """Lay single sentences end to end, each `<s> a </s>`; one part a sentence, no labels."""
+    kept = np.minimum(rows.lengths[which], max_length - 2)
+    tokens, _ = splice(len(which), [BOS], rows.cut(which, kept), [EOS])
+    lengths = kept + 2
+    return lay_out(tokens, lengths, lengths, np.cumsum(lengths) - lengths)
+
+
+def runs(begins: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """`begins[i]`, `begins[i] + 1`, ... (`lengths[i]` numbers) for every i, one after another."""
+    ends = ends_of(lengths)
+    return np.arange(ends[-1]) + np.repeat(begins - ends[:-1], lengths)
+
+
+def truncate(
+    first: np.ndarray | int, second: np.ndarray | int, room: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Lengths of two sentences after the longer one gives way until both fit into `room`.
 
     The rule of `tokenizers` ("longest first"): of two sentences that both give way, the longer
     one (the second, if they are equal) keeps the odd token.
     """
-    if first + second <= room:
-        return first, second
-    short, long = sorted((first, second))
-    long = short if short > room else max(short, room - short)
-    if short + long > room:
-        short = room // 2
-        long = short + room % 2
-    return (short, long) if first <= second else (long, short)
-
-
-def assemble(pairs: Pairs, rows: np.ndarray, max_length: int, encoding: str) -> Batch:
-    """Lay the sentences of `rows` end to end.
-
-    Parameters
-    ----------
-    max_length : int, tokens of a sequence with its special tokens.
-    encoding : `joint` or `separate`.
-    """
-    pieces: list[np.ndarray | list[int]] = []
-    lengths: list[int] = []
-    parts: list[int] = []
-    starts: list[int] = []
-    place = 0
-    for row in rows:
-        first, second = pairs.first[row], pairs.second[row]
-        starts.append(place)
-        if encoding == "joint":
-            keep_first, keep_second = truncate(len(first), len(second), max_length - 4)
-            middle, widths = [EOS, EOS], [keep_first + keep_second + 4]
-        else:
-            keep_first = min(len(first), max_length - 2)
-            keep_second = min(len(second), max_length - 2)
-            middle, widths = [EOS, BOS], [keep_first + 2, keep_second + 2]
-        pieces += [[BOS], first[:keep_first], middle, second[:keep_second], [EOS]]
-        lengths += widths
-        parts += [keep_first + 2, keep_second + 2]
-        place += keep_first + keep_second + 4
-    return _lay_out(pieces, lengths, parts, starts, pairs.labels[rows])
-
-
-def assemble_sentences(sentences: list[np.ndarray], max_length: int) -> Batch:
-    """Lay single sentences end to end, each `<s> a </s>`; one part a sentence, no labels."""
-    kept = [sentence[: max_length - 2] for sentence in sentences]
-    pieces: list[np.ndarray | list[int]] = []
-    for sentence in kept:
-        pieces += [[BOS], sentence, [EOS]]
-    lengths = [len(sentence) + 2 for sentence in kept]
-    starts = np.cumsum([0, *lengths[:-1]]).tolist()
-    return _lay_out(pieces, lengths, lengths, starts, np.empty(0, dtype=np.int64))
-
-
-def _lay_out(
-    pieces: list[np.ndarray | list[int]],
-    lengths: list[int],
-    parts: list[int],
-    starts: list[int],
-    labels: np.ndarray,
-) -> Batch:
-    sizes = torch.tensor(lengths)
-    tokens = torch.from_numpy(np.concatenate(pieces).astype(np.int64))
-    begins = torch.repeat_interleave(sizes.cumsum(0) - sizes, sizes)
-    positions = torch.arange(len(tokens)) - begins + FIRST_POSITION
-    return Batch(
-        tokens[None],
-        positions[None],
-        Layout.of(sizes),
-        torch.tensor(parts),
-        torch.tensor(starts),
-        torch.from_numpy(labels),
+    fit = np.add(first, second) <= room
+    short, long = np.minimum(first, second), np.maximum(first, second)
+    long = np.where(short > room, short, np.maximum(short, room - short))
+    both = short + long > room
+    short = np.where(both, room // 2, short)
+    long = np.where(both, room // 2 + room % 2, long)
+    ordered = np.less_equal(first, second)
+    return (
+        np.where(fit, first, np.where(ordered, short, long)),
+        np.where(fit, second, np.where(ordered, long, short)),
     )
+
+
+def evenly(count: int, wanted: int | None) -> np.ndarray:
+    """At most `wanted` of `count` rows (all for None), evenly spaced: files may be sorted."""
+    if wanted is None or wanted >= count:
+        return np.arange(count)
+    return np.unique(np.linspace(0, count - 1, wanted).round().astype(int))
 
 
 def training_rows(count: int, step: int, size: int, seed: int) -> np.ndarray:
@@ -212,13 +217,34 @@ def training_rows(count: int, step: int, size: int, seed: int) -> np.ndarray:
     return rows
 
 
-def by_budget(widths: np.ndarray, tokens: int) -> Iterator[np.ndarray]:
-    """Every row once, longest first, as many at a time as fit into a budget of tokens."""
-    order = np.argsort(-widths, kind="stable")
-    ends = np.cumsum(widths[order])
+def passes(
+    shares: Sequence[np.ndarray] | np.ndarray, widths: np.ndarray, tokens: int | None
+) -> list[list[np.ndarray]]:
+    """Cut the rows of every rank into passes through the model of at most `tokens` tokens each.
+
+    shares : the rows of each rank. Every rank gets as many passes as the one that needs most,
+    since ranks exchange weights and gradients in step. A row of more tokens is a pass of its own.
+    """
+    cut = [list(_filled(rows, widths, tokens)) if tokens else [rows] for rows in shares]
+    wanted = max(map(len, cut))
+    for parts in cut:
+        while len(parts) < wanted:
+            largest = max(range(len(parts)), key=lambda i: len(parts[i]))
+            parts[largest : largest + 1] = np.array_split(parts[largest], 2)
+    return cut
+
+
+def _filled(rows: np.ndarray, widths: np.ndarray, tokens: int) -> Iterator[np.ndarray]:
+    """The rows in their order, as many at a time as fit into a budget of tokens."""
+    ends = np.cumsum(widths[rows])
     start = 0
-    while start < len(order):
+    while start < len(rows):
         spent = ends[start - 1] if start else 0
         stop = max(int(np.searchsorted(ends, spent + tokens, side="right")), start + 1)
-        yield order[start:stop]
+        yield rows[start:stop]
         start = stop
+
+
+def by_budget(widths: np.ndarray, tokens: int) -> Iterator[np.ndarray]:
+    """Every row once, longest first, as many at a time as fit into a budget of tokens."""
+    yield from _filled(np.argsort(-widths, kind="stable"), widths, tokens)

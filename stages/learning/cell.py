@@ -2,43 +2,51 @@
 
 from __future__ import annotations
 
-import sys
+import dataclasses
+import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pyarrow as pa
+import torch
 
 from stages import tracking
 from stages.errors import UserError
 from stages.learning import encoder as encoders
 from stages.learning import resume
-from stages.learning.batches import read
+from stages.learning.batches import evenly
 from stages.learning.engine import join_ranks
-from stages.learning.heads import PairClassifier
-from stages.learning.predict import logits
+from stages.learning.flops import matmul_peak
+from stages.learning.heads import Head, head_of
+from stages.learning.progress import Progress
 from stages.learning.train import Outcome, total_steps, train
 from stages.tasks import Task
+
+WORK = ("data", "forward", "backward", "step")  # of the seconds, what training itself takes
 
 
 @dataclass
 class Trained:
     """A trained cell: what to predict with, what to write, where to log."""
 
-    task: Task
+    head: Head
     outcome: Outcome
     source: Path
     encoded: Path
     settings: dict[str, Any]
     record: dict[str, Any]
     recorder: tracking.Cell | None
+    state: resume.State
     first_rank: bool
 
     def write(self, folder: Path) -> None:
         """Write the encoder, its head and its record; every rank takes part."""
+        if self.first_rank:
+            folder.mkdir(parents=True, exist_ok=True)
         encoders.write(
             self.outcome.engine,
             self.source,
@@ -47,25 +55,23 @@ class Trained:
             self.record,
         )
 
-    def predict(self, language: str) -> tuple[list[str], np.ndarray, np.ndarray]:
-        """Return ids, gold label indices and logits, float32 (rows, classes), of one language."""
-        pairs = read(self.encoded / self.task.name / language / f"{self.task.evaluated}.parquet")
-        _, _, device = join_ranks()
-        values = logits(
-            self.outcome.engine,
-            pairs,
-            self.settings["max_length"],
-            self.settings["encoding"],
-            self.settings["prediction_tokens"],
-            device,
-        )
-        return pairs.ids, pairs.labels, values
+    def predict(self, target: Task, language: str, wanted: int | None = None) -> pa.Table:
+        """Return the predictions on the evaluated split of one language; every rank takes part.
+
+        wanted : rows at most, evenly spaced; all of them for None.
+        """
+        path = self.encoded / target.name / language / f"{target.evaluated}.parquet"
+        examples = self.head.read(path)
+        if wanted is not None:
+            examples = examples.take(evenly(len(examples), wanted))
+        return self.head.predict(self.outcome.engine, examples, self.outcome.engine.device)
 
 
 @contextmanager
 def learn(
     task: Task,
     *,
+    cell: str,
     encoder: Path,
     encoded: Path,
     study: str,
@@ -74,66 +80,74 @@ def learn(
     name: str,
     tags: dict[str, str],
 ) -> Iterator[Trained]:
-    """Train one cell and hand it over; the MLflow run stays open until the block ends."""
-    import torch
+    """Train one cell and hand it over; the MLflow run stays open until the block ends.
 
-    rank, world, _ = join_ranks()
+    cell : where its state is kept under .state/. name : what MLflow calls it.
+    """
+    rank, world, device = join_ranks()
     if settings["batch_size"] % (world * settings["accumulation"]):
         raise UserError(
             f"batch_size {settings['batch_size']} (params.yaml) does not divide over {world} ranks "
             f"x accumulation {settings['accumulation']}; expected a multiple of "
             f"{world * settings['accumulation']}."
         )
+    encoders.check_length(encoder, settings["max_length"])
+    head = head_of(labelled(task, encoded), settings)
     torch.manual_seed(seed)
     folder = encoded / task.name / "en"
-    pairs, development = read(folder / "train.parquet"), read(folder / "validation.parquet")
-    begun = time.monotonic()
-    model = PairClassifier(
-        encoders.read(encoder, settings), len(task.labels), settings["pooling"], settings["dropout"]
-    )
-    steps = total_steps(settings, len(pairs))
+    files = [folder / "train.parquet", folder / "validation.parquet"]
+    training, development = (head.read(path) for path in files)
+    model = head.build(encoders.read(encoder, settings))
+    steps = total_steps(settings, len(training))
     stand_in = encoders.is_stand_in(encoder)
-    say = _progress(name, steps) if rank == 0 else (lambda entry: None)
-
-    facts = {"task": task.name, "seed": seed, "settings": settings, "ranks": world}
-    inputs = [
-        folder / "train.parquet",
-        folder / "validation.parquet",
-        *encoder.glob("*.safetensors"),
-    ]
-    state = resume.State(resume.key(facts, inputs), settings["save_minutes"])
+    facts = {"task": task.name, "version": task.version, "seed": seed}
+    key = resume.key(facts, settings, [*files, *encoder.glob("*.safetensors")])
+    state = resume.State(cell, key, settings["save_minutes"])
+    state.forget_others()
+    if rank == 0:
+        resume.forget_finished(cell.split("/")[0])
 
     def train_with(recorder: tracking.Cell | None) -> Trained:
+        reported = set()
+
         def report(entry: dict[str, float]) -> None:
-            say(entry)
+            reported.add(entry["step"])
             if recorder:
                 step = int(entry["step"])
                 recorder.point(step, {k: v for k, v in entry.items() if k != "step"})
 
-        outcome = train(model, pairs, development, settings, seed, report, state)
+        lines = progress(name, steps, world, settings["precision"], device) if rank == 0 else None
+        before = since_start()
+        outcome = train(head, model, training, development, settings, seed, report, state, lines)
+        for entry in outcome.curve:
+            if entry["step"] not in reported:  # by the process that was killed, perhaps not either
+                report(entry)
         if recorder:
-            spent = {f"seconds/{k}": v for k, v in outcome.seconds.items()}
-            rate = outcome.tokens * world / max(sum(outcome.seconds.values()), 1e-9)
-            recorder.point(outcome.steps, {**spent, "tokens_per_second": rate})
+            seconds = {"start": before, **outcome.seconds}
+            working = sum(seconds.get(name, 0.0) for name in WORK)
+            recorder.point(
+                outcome.steps,
+                {f"seconds/{k}": v for k, v in seconds.items()}
+                | {"tokens_per_second": outcome.tokens * world / max(working, 1e-9)},
+            )
         record = {
             "task": task.name,
             "task_version": task.version,
             "seed": seed,
-            "rows": len(pairs),
+            "rows": len(training),
             "steps": len(outcome.curve),
             "best_step": outcome.best_step,
-            "development_accuracy": round(outcome.best, 4),
+            "development": round(outcome.best, 4),
             "encoder": encoders.name(encoder),
             "randomly_initialised": stand_in,
             "settings": settings,
         }
         return Trained(
-            task, outcome, encoder, encoded, settings, record, recorder, first_rank=rank == 0
+            head, outcome, encoder, encoded, settings, record, recorder, state, rank == 0
         )
 
     if rank != 0:
         yield train_with(None)
-        state.clear()
         return
     with tracking.cell(
         study,
@@ -141,26 +155,30 @@ def learn(
         {"seed": str(seed), "method": "plain", "stand_in_encoder": str(stand_in).lower(), **tags},
         {**settings, "seed": seed, "steps": steps, "ranks": world},
         {f"{task.name}-train": folder},
+        remember=state.folder / "mlflow-run",
     ) as recorder:
-        recorder.point(0, {"seconds/load": time.monotonic() - begun})
         yield train_with(recorder)
-    state.clear()
 
 
-def _progress(name: str, steps: int) -> Callable[[dict[str, float]], None]:
-    """Print a line now and then: step, loss, remaining time."""
-    begun, last = time.monotonic(), [0.0]
+def labelled(task: Task, encoded: Path) -> Task:
+    """The task with its labels: those of CCG are in a file beside the encoded data."""
+    if task.labels or task.head != "tagging":
+        return task
+    labels = json.loads((encoded / task.name / "labels.json").read_text())
+    return dataclasses.replace(task, labels=tuple(labels))
 
-    def say(entry: dict[str, float]) -> None:
-        now = time.monotonic()
-        step = int(entry["step"])
-        if now - last[0] < 5 and step != steps and "development" not in entry:
-            return
-        last[0] = now
-        left = (now - begun) / step * (steps - step)
-        text = f"  {name}  step {step}/{steps}  loss {entry['loss']:.3f}  {left:.0f} s left"
-        if "development" in entry:
-            text += f"  English development {entry['development']:.1f}"
-        print(text, file=sys.stderr, flush=True)
 
-    return say
+def progress(name: str, steps: int, world: int, precision: str, device: torch.device) -> Progress:
+    """Progress lines, on a GPU with the share of what it reaches in a product of matrices."""
+    peak = None
+    if device.type == "cuda":
+        kind = torch.bfloat16 if precision == "bf16" else torch.float32
+        peak = matmul_peak(device, kind)
+    return Progress(name, steps, world, peak)
+
+
+def since_start() -> float:
+    """Seconds since this process began: what imports and reading cost."""
+    import psutil
+
+    return time.time() - psutil.Process().create_time()

@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import XLMRobertaConfig, XLMRobertaModel
+from safetensors import SafetensorError, safe_open
 
 from stages.errors import UserError
-from stages.learning import unpadded
+from stages.learning.batches import FIRST_POSITION, Batch
+from stages.learning.xlmr import XLMR, Config
 
 PRECISIONS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 # what belongs to an encoder besides its weights and configuration
 COMPANIONS = ("tokenizer*", "special_tokens_map.json", "*.model", "pretraining_sizes.csv")
 
 
-def read(folder: Path, settings: dict[str, Any]) -> XLMRobertaModel:
-    """Return the encoder in `folder` as fp32, attending without padding, embeddings frozen if
-    `freeze_embeddings` says so.
+def read(folder: Path, settings: dict[str, Any]) -> XLMR:
+    """Return the encoder in `folder` as fp32, embeddings frozen if `freeze_embeddings` says so.
 
     Raises
     ------
@@ -32,25 +32,75 @@ def read(folder: Path, settings: dict[str, Any]) -> XLMRobertaModel:
             f"{folder}: expected an encoder (config.json, model*.safetensors, tokenizer.json). "
             "`dvc pull` brings the small one."
         )
-    config = XLMRobertaConfig.from_pretrained(folder)
-    if config.model_type != "xlm-roberta":
-        raise UserError(f"{folder}: expected an XLM-R encoder, found {config.model_type!r}.")
-    try:
-        model = XLMRobertaModel.from_pretrained(
-            folder,
-            hidden_dropout_prob=settings["dropout"],
-            dtype=torch.float32,
-            attn_implementation=unpadded.NAME,
-            add_pooling_layer=False,
-            use_safetensors=True,
+    found = json.loads((folder / "config.json").read_text())
+    kind = (found.get("model_type"), found.get("hidden_act", "gelu"))
+    if kind != ("xlm-roberta", "gelu"):
+        raise UserError(f"{folder}: expected an XLM-R encoder with gelu, found {kind[0]!r}.")
+    # on no device: weights that are read in a moment need no initial values
+    with torch.device("meta"):
+        model = XLMR(
+            Config.read(folder / "config.json"),
+            settings["dropout"],
+            settings["activation_checkpointing"],
         )
-    except (OSError, RuntimeError, ValueError) as error:
+    try:
+        model.load_state_dict(_weights(folder, set(model.state_dict())), assign=True)
+    except (OSError, RuntimeError, SafetensorError) as error:
         raise UserError(f"{folder}: the encoder cannot be read: {error}") from error
+    model.requires_grad_(True)
     if settings["freeze_embeddings"]:
         model.embeddings.word_embeddings.weight.requires_grad_(False)
-    if settings["activation_checkpointing"]:
-        model.gradient_checkpointing_enable({"use_reentrant": False})
     return model
+
+
+def _weights(folder: Path, wanted: set[str]) -> dict[str, torch.Tensor]:
+    """The weights of the encoder itself; a checkpoint of XLM-R may hold a head as well."""
+    found = {}
+    # head.safetensors is what an earlier phase left
+    for path in sorted(folder.glob("model*.safetensors")):
+        with safe_open(path, framework="pt") as stored:
+            for name in stored.keys():  # noqa: SIM118 - not a dict
+                short = name.removeprefix("roberta.")
+                if short in wanted:
+                    found[short] = stored.get_tensor(name).to(torch.float32)
+    return found
+
+
+def states(model: XLMR, batch: Batch) -> torch.Tensor:
+    """Return the last hidden states of a batch, (T, size)."""
+    found: torch.Tensor = model(batch.tokens[0], batch.positions[0], batch.layout)
+    return found
+
+
+def states_read(model: XLMR, batch: Batch) -> torch.Tensor:
+    """Return the last hidden states at `batch.places`, (places, size): all that a head reads.
+
+    The last layer computes nothing else, a fifth of the work of four layers.
+    """
+    found: torch.Tensor = model(batch.tokens[0], batch.positions[0], batch.layout, read=True)
+    return found
+
+
+def check_length(folder: Path, max_length: int) -> None:
+    """Refuse sequences of more tokens than the encoder in `folder` has positions for.
+
+    Raises
+    ------
+    UserError
+        Says how many there are.
+    """
+    positions = longest(folder)
+    if max_length > positions:
+        raise UserError(
+            f"max_length is {max_length} (params.yaml), but {folder} has positions for sequences "
+            f"of {positions} tokens at most: lower max_length, or name another encoder."
+        )
+
+
+def longest(folder: Path) -> int:
+    """The tokens of the longest sequence that the encoder in `folder` has positions for."""
+    config = json.loads((folder / "config.json").read_text())
+    return int(config["max_position_embeddings"]) - FIRST_POSITION
 
 
 def is_stand_in(folder: Path) -> bool:
@@ -90,12 +140,16 @@ def write(engine: Any, source: Path, folder: Path, precision: str, extra: dict[s
         return
     from safetensors.torch import save_file
 
-    embeddings = state["embeddings.word_embeddings.weight"]
-    module.encoder.save_pretrained(
-        folder,
-        state_dict=state,
-        max_shard_size=embeddings.numel() * embeddings.element_size(),
-    )
+    words = "embeddings.word_embeddings.weight"
+    shards = [{words: state.pop(words)}, state]
+    index: dict[str, Any] = {"metadata": {"total_size": 0}, "weight_map": {}}
+    for number, shard in enumerate(shards, start=1):
+        file = f"model-{number:05}-of-{len(shards):05}.safetensors"
+        save_file(shard, folder / file, metadata={"format": "pt"})
+        index["metadata"]["total_size"] += sum(tensor.nbytes for tensor in shard.values())
+        index["weight_map"] |= dict.fromkeys(shard, file)
+    text = json.dumps(index, indent=2, sort_keys=True) + "\n"
+    (folder / "model.safetensors.index.json").write_text(text)
     # what training set for itself (dropout, attention) is no property of the encoder
     config = json.loads((source / "config.json").read_text())
     config |= {"dtype": precision, "architectures": ["XLMRobertaModel"]}

@@ -1,80 +1,41 @@
-"""Predict: logits of every row of a split, in batches filled by a budget of tokens."""
+"""Predict: every row once, in batches filled by a budget of tokens, shared by the ranks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
 
-from stages.learning.batches import Pairs, assemble, assemble_sentences, by_budget
-from stages.learning.heads import compare
-
-PAIRS_AT_A_TIME = 4096
+from stages.learning.batches import by_budget, ends_of, runs
 
 
-@torch.no_grad()
-def logits(
-    engine: Any,
-    pairs: Pairs,
-    max_length: int,
-    encoding: str,
-    tokens: int,
-    device: torch.device,
-) -> np.ndarray:
-    """Return logits, float32 (rows, classes), in the order of the data, on every rank.
-
-    Where sentences are encoded one by one, each distinct sentence goes through the encoder once:
-    XNLI has three hypotheses for a premise.
-    """
+@contextmanager
+def evaluating(engine: Any) -> Iterator[Any]:
+    """Yield the engine's module, without dropout and gradients until the block ends."""
     was_training = engine.training
     engine.eval()
-    module = engine.module
-    if encoding == "separate" and module.pooling == "segments":
-        result = _by_sentence(module, pairs, max_length, tokens, device)
-    else:
-        result = _collect(
-            pairs.widths(max_length),
-            tokens,
-            lambda rows: engine(assemble(pairs, rows, max_length, encoding).to(device)),
-        )
+    with torch.no_grad():
+        yield engine.module
     engine.train(was_training)
-    return result
 
 
-def _by_sentence(
-    module: Any, pairs: Pairs, max_length: int, tokens: int, device: torch.device
+def collect(
+    widths: np.ndarray,
+    tokens: int,
+    run: Callable[[np.ndarray], torch.Tensor],
+    counts: np.ndarray | None = None,
 ) -> np.ndarray:
-    numbers: dict[bytes, int] = {}
-    sides = [
-        [numbers.setdefault(side[row].tobytes(), len(numbers)) for row in range(len(pairs))]
-        for side in (pairs.first, pairs.second)
-    ]
-    sentences = [np.frombuffer(text, dtype=np.int32) for text in numbers]
-    widths = np.array([min(len(sentence) + 2, max_length) for sentence in sentences])
-    means = torch.from_numpy(
-        _collect(
-            widths,
-            tokens,
-            lambda rows: module.means(
-                assemble_sentences([sentences[row] for row in rows], max_length).to(device)
-            ),
-        )
-    )
-    order = torch.tensor(sides).T.reshape(-1)  # first and second sentence of every row in turn
-    kind = module.dense.weight.dtype
-    parts = [
-        module.classify(compare(means[chunk].to(device, kind))).float().cpu().numpy()
-        for chunk in order.split(2 * PAIRS_AT_A_TIME)
-    ]
-    return np.concatenate(parts)
+    """Run every batch, this rank's share of them, and return the results in the data's order.
 
-
-def _collect(
-    widths: np.ndarray, tokens: int, run: Callable[[np.ndarray], torch.Tensor]
-) -> np.ndarray:
-    """Run every batch, this rank's share of them, and return all rows on every rank."""
+    widths : tokens of every row, the measure of a batch; `tokens` is its budget.
+    run : takes row numbers, returns (values, k), the values of the rows one after another.
+    counts : values of every row; one each where it is left out.
+    Returns float32 (values, k), on every rank.
+    """
+    counts = np.ones(len(widths), dtype=np.int64) if counts is None else counts
     found = [
         (rows, run(rows).float().cpu().numpy()) for rows in _share(list(by_budget(widths, tokens)))
     ]
@@ -83,9 +44,10 @@ def _collect(
         gathered = [None] * torch.distributed.get_world_size()
         torch.distributed.all_gather_object(gathered, found)
     parts = [part for of_rank in gathered for part in of_rank]
-    result = np.empty((len(widths), parts[0][1].shape[1]), dtype=np.float32)
+    ends = ends_of(counts)
+    result = np.empty((ends[-1], parts[0][1].shape[1]), dtype=np.float32)
     for rows, values in parts:
-        result[rows] = values
+        result[runs(ends[rows], counts[rows])] = values
     return result
 
 

@@ -1,15 +1,28 @@
 """Resume: the state of a training run, outside DVC's outputs, so that a killed run goes on.
 
-State lives in .state/<key>/. The key is a hash of the parameters, the data, the encoder, the code
-and the number of ranks: whatever differs begins anew, and never meets another run's state.
+State lies in .state/<cell>/<key>/. The key is a hash of the parameters that the result depends on,
+the data, the encoder and the code: whatever differs begins anew, and never meets another run's
+state. How the work is done (ranks, ZeRO stage, offload, passes) is not part of it: a run goes on
+with fewer ranks, or with a higher ZeRO stage after it ran out of memory.
+
+A generation is one file, `step-<steps done>.<checksum>.pt`: written under another name, flushed to
+the disk, then renamed. The last two are kept. One that does not agree with its checksum is
+reported and left for the one before it. Of the runs of one cell with another key, only the latest
+keeps its state: an unfinished cell holds four generations at most (and a fifth while it is
+written), of 16 bytes a trained parameter each. A finished cell keeps 4 bytes a parameter, until
+another begins.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
+import os
 import shutil
 import signal
+import sys
+import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,86 +30,264 @@ from typing import Any
 
 import torch
 
+from stages.errors import UserError
+from stages.learning import engine as deepspeed_engine
+
 ROOT = Path(".state")
-CODE = Path(__file__).parent
+STAGES = Path(__file__).parents[1]
+# the code that a trained cell depends on: what is learnt, from what, and by which metric selected
+CODE = ("learning", "tasks", "scoring")
+KEPT = 2
+MARK = "in-place"
+# parameters that say how the work is done, when it is saved, or what is written afterwards
+WITHOUT_EFFECT = (
+    "zero_stage",
+    "offload",
+    "accumulation",
+    "activation_checkpointing",
+    "training_tokens",
+    "save_minutes",
+    "keep_models",
+    "checkpoint_precision",
+    "evaluation_examples",
+    "seeds",
+    "tasks",
+    "encoders",
+)
 
 
-def key(facts: dict[str, Any], inputs: Iterable[Path]) -> str:
-    """Hash what a run is made of: its facts, its input files, this package."""
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
-    for path in [*sorted(inputs), *sorted(CODE.glob("*.py"))]:
+def key(facts: dict[str, Any], settings: dict[str, Any], inputs: Iterable[Path]) -> str:
+    """Hash what a run is made of: facts, parameters that matter, input files, code, versions."""
+    matters = {name: v for name, v in settings.items() if name not in WITHOUT_EFFECT}
+    versions = {"torch": torch.__version__, "deepspeed": _version("deepspeed")}
+    text = json.dumps([facts, matters, versions], sort_keys=True, default=str)
+    digest = hashlib.sha256(text.encode())
+    code = [path for room in CODE for path in (STAGES / room).rglob("*.py")]
+    for path in [*sorted(inputs), *sorted(code)]:
         digest.update(path.name.encode())
-        with path.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
+        digest.update(_digest(path.resolve(), path.stat().st_mtime_ns, path.stat().st_size))
     return digest.hexdigest()[:24]
 
 
-class State:
-    """The saved state of one run; every rank takes part in saving and restoring."""
+@functools.cache
+def _digest(path: Path, *_: int) -> bytes:
+    """The hash of a file; an encoder of 2 GB that several seeds start from is read once."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").digest()
 
-    def __init__(self, name: str, minutes: float):
-        self.folder = ROOT / name
+
+def _version(package: str) -> str:
+    from importlib.metadata import version
+
+    return version(package)
+
+
+class State:
+    """The saved state of one run; every rank takes part in saving and restoring.
+
+    As a context it notices SIGTERM, which clusters send before they take a machine back, until the
+    block ends.
+    """
+
+    def __init__(self, cell: str, name: str, minutes: float):
+        self.folder = ROOT / cell / name
         self.seconds = 60.0 * minutes
         self.saved = time.monotonic()
         self.terminated = False
-        # clusters send SIGTERM before they take a machine back
-        signal.signal(signal.SIGTERM, self._terminate)
+        self.before: Any = None
+
+    def __enter__(self) -> State:
+        if threading.current_thread() is threading.main_thread():
+            self.before = signal.signal(signal.SIGTERM, self._terminate)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.before is not None:
+            signal.signal(signal.SIGTERM, self.before)
+            self.before = None
 
     def _terminate(self, *_: object) -> None:
         self.terminated = True
 
-    @property
-    def due(self) -> bool:
-        """Whether to save now."""
-        return self.terminated or time.monotonic() - self.saved > self.seconds
+    def due(self, device: torch.device) -> bool:
+        """Whether to save now, the same on every rank: one clock, and anybody's SIGTERM."""
+        late = _rank() == 0 and time.monotonic() - self.saved > self.seconds
+        if torch.distributed.get_world_size() == 1:
+            return self.terminated or late
+        told = torch.tensor([int(self.terminated), int(late)], device=device)
+        torch.distributed.all_reduce(told, torch.distributed.ReduceOp.MAX)
+        terminated, late = (bool(number) for number in told.tolist())
+        self.terminated = terminated
+        return terminated or late
 
-    def save(self, engine: Any, step: int, extra: dict[str, Any]) -> None:
-        """Write weights, optimizer, schedule, random numbers and `extra`; then name it current."""
-        first = torch.distributed.get_rank() == 0
-        rank = torch.distributed.get_rank()
-        tag = f"step-{step}"
-        engine.save_checkpoint(
-            str(self.folder), tag=tag, save_latest=False, exclude_frozen_parameters=True
-        )
-        torch.save(
-            {"random": _random_state(), "extra": extra}, self.folder / tag / f"rank-{rank}.pt"
-        )
-        torch.distributed.barrier()
-        if first:
-            temporary = self.folder / "current.tmp"
-            temporary.write_text(json.dumps({"step": step, "tag": tag}))
-            temporary.replace(self.folder / "current")
-            for old in self.folder.glob("step-*"):
-                if old.name != tag:
-                    shutil.rmtree(old)
-        torch.distributed.barrier()
+    def save(self, engine: Any, step: int, extra: dict[str, Any], finished: bool = False) -> None:
+        """Write weights, moments and `extra` as they are after `step` optimizer steps.
+
+        finished : training is over, `extra` says all that is needed.
+
+        Raises
+        ------
+        UserError
+            The disk is full, or does not take the file for another reason; earlier generations
+            are untouched.
+        """
+        tensors = {} if finished else deepspeed_engine.gather(engine)
+        failure = None
+        if _rank() == 0:
+            try:
+                self._write(step, {"step": step, "tensors": tensors, "extra": extra})
+            except OSError as error:
+                failure = error
+        if _any(failure is not None, engine.device):
+            raise UserError(
+                f"the state of step {step} could not be written to {self.folder}: "
+                f"{failure.strerror if failure else 'see the first rank'}. The state before it is "
+                "untouched: make room and run the same command again to go on from there."
+            )
         self.saved = time.monotonic()
 
+    def _write(self, step: int, content: dict[str, Any]) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for leftover in self.folder.glob("*.tmp"):
+            leftover.unlink()
+        temporary = self.folder / f"step-{step:08}.tmp"
+        try:
+            with temporary.open("wb") as file:
+                stream = _Hashing(file)
+                _serialise(content, stream)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.rename(temporary.with_suffix(f".{stream.checksum()}.pt"))
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        flush_folder(self.folder)
+        for old in self.generations()[KEPT:]:
+            old.unlink()
+
+    def generations(self) -> list[Path]:
+        """The complete generations, newest first."""
+        return sorted(self.folder.glob("step-*.pt"), reverse=True)
+
     def restore(self, engine: Any) -> tuple[int, dict[str, Any]]:
-        """Return (steps done, extra) of the saved state, or (0, {}) where there is none."""
-        current = self.folder / "current"
-        if not current.exists():
+        """Return (steps done, extra) of the newest sound state, (0, {}) where there is none.
+
+        Weights and moments are put in place, except of a run that has finished training.
+        """
+        content = self._read() if _rank() == 0 else None
+        tensors = content.pop("tensors") if content else {}
+        step, extra, unfinished = deepspeed_engine.from_first_rank(
+            (content and content["step"], content and content["extra"], bool(tensors))
+        )
+        if step is None:
             return 0, {}
-        found = json.loads(current.read_text())
-        engine.load_checkpoint(str(self.folder), tag=found["tag"], load_module_strict=False)
-        rank = torch.distributed.get_rank()
-        # our own file, keyed to this very code: nothing foreign is unpickled
-        state = torch.load(self.folder / found["tag"] / f"rank-{rank}.pt", weights_only=False)
-        _set_random_state(state["random"])
-        return int(found["step"]), state["extra"]
+        if unfinished:
+            deepspeed_engine.spread(engine, tensors, step)
+        return step, extra
+
+    def _read(self) -> dict[str, Any] | None:
+        for path in self.generations():
+            with path.open("rb") as stream:
+                checksum = hashlib.file_digest(stream, "sha256").hexdigest()[:16]
+            if checksum == path.name.split(".")[1]:
+                content: dict[str, Any] = torch.load(path, weights_only=True, mmap=True)
+                return content
+            print(
+                f"  {path} is damaged (its checksum differs); going on from the state before it",
+                file=sys.stderr,
+                flush=True,
+            )
+        return None
+
+    def forget_others(self) -> None:
+        """Keep the state of this key and of the latest other one of the cell."""
+        if _rank() == 0:
+            keep_latest(self.folder)
 
     def clear(self) -> None:
-        """Forget the state: the run is complete."""
-        if torch.distributed.get_rank() == 0:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        """Forget all states of the cell: what came of it is in place."""
+        if _rank() == 0:
+            shutil.rmtree(self.folder.parent, ignore_errors=True)
 
 
-def _random_state() -> dict[str, Any]:
-    cuda = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
-    return {"cpu": torch.get_rng_state(), "cuda": cuda}
+def keep_latest(folder: Path) -> None:
+    """Of the folders beside `folder`, remove all but the latest."""
+    beside = [path for path in folder.parent.glob("*/") if path != folder]
+    beside.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in beside[1:]:
+        shutil.rmtree(path, ignore_errors=True)
 
 
-def _set_random_state(state: dict[str, Any]) -> None:
-    torch.set_rng_state(state["cpu"])
-    if state["cuda"] is not None:
-        torch.cuda.set_rng_state(state["cuda"])
+def finish(cell: str) -> None:
+    """Mark a cell whose outputs are in place.
+
+    Its state stays until another cell begins: a pipeline that is killed before it has taken the
+    outputs over runs the cell again, which then only writes them.
+    """
+    (ROOT / cell / MARK).touch()
+    for path in (ROOT / cell).rglob("step-*.pt"):
+        if path != max(path.parent.glob("step-*.pt")):
+            path.unlink()
+
+
+def forget_finished(cell: str) -> None:
+    """Remove the states of finished cells other than this one."""
+    for mark in ROOT.glob(f"*/{MARK}"):
+        if mark.parent != ROOT / cell:
+            shutil.rmtree(mark.parent, ignore_errors=True)
+
+
+class _Hashing:
+    """A stream into a file that knows the checksum of what went through, and what failed."""
+
+    def __init__(self, file: Any):
+        self.file = file
+        self.digest = hashlib.sha256()
+        self.failure: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        self.digest.update(data)
+        try:
+            self.file.write(data)
+        except OSError as error:
+            self.failure = error
+            raise
+        return len(data)
+
+    def flush(self) -> None:
+        self.file.flush()
+
+    def checksum(self) -> str:
+        """What names the file."""
+        return self.digest.hexdigest()[:16]
+
+
+def _serialise(content: dict[str, Any], stream: _Hashing) -> None:
+    try:
+        torch.save(content, stream)  # type: ignore[arg-type]
+    except Exception:
+        # torch reports what the disk said in its own words
+        if stream.failure:
+            raise stream.failure from None
+        raise
+
+
+def flush_folder(folder: Path) -> None:
+    """Make sure that renames in `folder` outlive a loss of power."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _rank() -> int:
+    return torch.distributed.get_rank()
+
+
+def _any(here: bool, device: torch.device) -> bool:
+    if torch.distributed.get_world_size() == 1:
+        return here
+    told = torch.tensor(int(here), device=device)
+    torch.distributed.all_reduce(told, torch.distributed.ReduceOp.MAX)
+    return bool(told)

@@ -4,37 +4,58 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy
 
 from stages.errors import UserError
 from stages.learning import engine as deepspeed_engine
-from stages.learning.batches import Pairs, assemble, training_rows
-from stages.learning.predict import logits
+from stages.learning.batches import Batch, evenly, passes, training_rows
+from stages.learning.heads import Examples, Head
+from stages.learning.progress import Progress
 from stages.learning.resume import State
+
+# on a GPU, optimizer steps between two looks at the loss: each look waits for the device
+STEPS_A_LOOK = 10
+
+Entry = dict[str, float]
 
 
 @dataclass
 class Outcome:
     """What training leaves: the engine with the best weights, the curve and where time went.
 
-    `curve` : one dict an entry with step, loss, learning_rate or step, development (percent).
-    `seconds` : by activity. `best` : development accuracy in percent, and its step.
+    `curve` : one dict a step with step, loss, learning_rate, and development (percent) where it was
+    measured. `seconds` : by activity. `best` : the main metric on development data in percent;
+    `best_step` its step, `stale` the evaluations since. `tokens`, `flops` : that went through the
+    model in training, on this rank.
     """
 
     engine: Any
     steps: int
-    curve: list[dict[str, float]] = field(default_factory=list)
+    curve: list[Entry] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     best: float = -1.0
     best_step: int = 0
+    stale: int = 0
     tokens: int = 0
+    flops: float = 0.0
+
+    def saved(self) -> dict[str, Any]:
+        """What belongs to a saved state."""
+        return {k: v for k, v in vars(self).items() if k not in ("engine", "steps")}
+
+    def go_on(self, saved: dict[str, Any]) -> None:
+        """Take over a saved state; the seconds of this process so far come on top."""
+        seconds = dict(self.seconds)
+        vars(self).update(saved)
+        for name, value in seconds.items():
+            self.seconds[name] = self.seconds.get(name, 0.0) + value
 
 
 def total_steps(settings: dict[str, Any], rows: int) -> int:
@@ -45,152 +66,201 @@ def total_steps(settings: dict[str, Any], rows: int) -> int:
 
 
 def train(
+    head: Head,
     model: nn.Module,
-    pairs: Pairs,
-    development: Pairs,
+    training: Examples,
+    development: Examples,
     settings: dict[str, Any],
     seed: int,
-    report: Callable[[dict[str, float]], None],
+    report: Callable[[Entry], None],
     state: State | None = None,
+    progress: Progress | None = None,
 ) -> Outcome:
     """Fine-tune `model` and leave its best weights in place.
 
-    Every `selection_every` steps, and at the end, accuracy on `selection_examples` of the English
-    development set decides (ties keep the earlier); training stops after
-    `selection_patience` evaluations without gain.
+    The loss of a step is the mean over all items of its rows, however they are divided over ranks,
+    accumulation and passes of at most `training_tokens` tokens. Every `selection_every` steps, and
+    at the end, the task's main metric on `selection_examples` of the English development set
+    decides (ties keep the earlier); training stops after `selection_patience` evaluations without
+    gain. Rows and dropout of a step depend on the seed and the step alone, so that a run goes on
+    from weights and moments.
+
+    Raises
+    ------
+    UserError
+        The loss is no number any more; SIGTERM came (the state is saved first); the state cannot
+        be written.
     """
-    rank, world, device = deepspeed_engine.join_ranks()
-    steps = total_steps(settings, len(pairs))
+    _, world, device = deepspeed_engine.join_ranks()
     begun = time.monotonic()
-    engine = deepspeed_engine.start(model.to(device), settings, steps, world)
-    outcome = Outcome(engine, steps)
-    clock = _Clock(outcome.seconds)
-    clock.add("start", time.monotonic() - begun)
-    torch.manual_seed(seed * 1_000 + rank)
-    share = settings["batch_size"] // (world * settings["accumulation"])
-    development = development.sample(settings["selection_examples"])
-    best_weights: dict[str, torch.Tensor] = {}
-    stale = 0
-    begin = 0
-    if state:
-        begin, saved = state.restore(engine)
-        if saved:
-            outcome.curve, outcome.tokens = saved["curve"], saved["tokens"]
-            outcome.best, outcome.best_step = saved["best"], saved["best_step"]
-            best_weights, stale = saved["best_weights"], saved["stale"]
-            print(f"  goes on at step {begin + 1} of {steps}", file=sys.stderr, flush=True)
-    engine.train()
-    for step in range(begin, steps):
-        rows = training_rows(len(pairs), step, settings["batch_size"], seed)
-        losses = []
-        for part in range(settings["accumulation"]):
-            with clock("data"):
-                first = (part * world + rank) * share
-                batch = assemble(
-                    pairs, rows[first : first + share], settings["max_length"], settings["encoding"]
-                ).to(device)
-                outcome.tokens += batch.tokens.shape[1]
-            with clock("forward"):
-                loss = cross_entropy(engine(batch).float(), batch.labels)
-            with clock("backward"):
-                engine.backward(loss)
-            with clock("step"):
-                engine.step()
-            losses.append(loss.detach())
-        value = float(torch.stack(losses).mean())
-        if not np.isfinite(value):
-            raise UserError(
-                f"the loss is {value} at step {step + 1}: lower learning_rate in params.yaml "
-                f"(it is {settings['learning_rate']}), or clip harder."
-            )
-        entry = {"step": step + 1, "loss": value, "learning_rate": engine.get_lr()[0]}
-        done = step + 1 == steps
-        if done or (step + 1) % settings["selection_every"] == 0:
-            with clock("evaluation"):
-                entry["development"] = _accuracy(engine, development, settings, device)
-            if entry["development"] > outcome.best:
-                outcome.best, outcome.best_step, stale = entry["development"], step + 1, 0
-                best_weights = _copy(engine)
-            else:
-                stale += 1
-        outcome.curve.append(entry)
+    engine = deepspeed_engine.start(model.to(device), settings, world)
+    outcome = Outcome(engine, total_steps(settings, len(training)))
+    outcome.seconds["engine"] = time.monotonic() - begun
+    run = _Run(head, training, development, settings, seed, outcome)
+
+    def tell(entry: Entry) -> None:
         report(entry)
-        if stale >= settings["selection_patience"]:
-            break
-        if state and state.due and not done:
-            with clock("saving"):
-                state.save(
-                    engine,
-                    step + 1,
-                    {
-                        "curve": outcome.curve,
-                        "tokens": outcome.tokens,
-                        "best": outcome.best,
-                        "best_step": outcome.best_step,
-                        "best_weights": best_weights,
-                        "stale": stale,
-                    },
-                )
-            if state.terminated:
-                raise UserError(
-                    f"stopped by SIGTERM after step {step + 1} of {steps}; the state is saved, "
-                    "run the same command again to go on."
-                )
-    if outcome.best_step != outcome.curve[-1]["step"]:
-        _restore(engine, best_weights)
+        if progress:
+            progress(entry, outcome)
+
+    with state or nullcontext():
+        run.go(tell, state)
     return outcome
 
 
-def _accuracy(engine: Any, pairs: Pairs, settings: dict[str, Any], device: torch.device) -> float:
-    values = logits(
-        engine,
-        pairs,
-        settings["max_length"],
-        settings["encoding"],
-        settings["prediction_tokens"],
-        device,
-    )
-    return 100.0 * float((values.argmax(1) == pairs.labels).mean())
+class _Run:
+    """One run of `train`."""
+
+    def __init__(
+        self,
+        head: Head,
+        training: Any,
+        development: Any,
+        settings: dict[str, Any],
+        seed: int,
+        outcome: Outcome,
+    ):
+        self.head, self.settings, self.seed, self.outcome = head, settings, seed, outcome
+        self.engine, self.device = outcome.engine, outcome.engine.device
+        self.rank, self.world = torch.distributed.get_rank(), torch.distributed.get_world_size()
+        self.training, self.widths = training, head.widths(training)
+        wanted = evenly(len(development), settings["selection_examples"])
+        self.development = development.take(wanted)
+        self.best: dict[str, torch.Tensor] = {}
+
+    def go(self, report: Callable[[Entry], None], state: State | None) -> None:
+        """Train to the end, from the saved state where there is one."""
+        begin, finished = self.resume(state) if state else (0, False)
+        if not finished:
+            self.loop(begin, report, state)
+        if self.outcome.best_step != self.outcome.curve[-1]["step"]:
+            deepspeed_engine.restore(self.engine, self.best)
+        if state and not finished:
+            with self.clock("saving"):
+                state.save(self.engine, self.outcome.steps, self.extra(finished=True), True)
+
+    def resume(self, state: State) -> tuple[int, bool]:
+        with self.clock("saving"):
+            begin, saved = state.restore(self.engine)
+        if not saved:
+            return 0, False
+        self.outcome.go_on(saved["outcome"])
+        self.best = saved["best"]
+        if self.rank == 0:
+            done = "training was finished before" if saved["finished"] else "goes on"
+            place = f"(step {begin} of {self.outcome.steps})"
+            print(f"  {done} {place}", file=sys.stderr, flush=True)
+        return begin, saved["finished"]
+
+    def extra(self, finished: bool) -> dict[str, Any]:
+        return {"outcome": self.outcome.saved(), "best": self.best, "finished": finished}
+
+    @contextmanager
+    def clock(self, name: str) -> Iterator[None]:
+        """Add up seconds by activity."""
+        begun = time.monotonic()
+        yield
+        seconds = self.outcome.seconds
+        seconds[name] = seconds.get(name, 0.0) + time.monotonic() - begun
+
+    def loop(self, begin: int, report: Callable[[Entry], None], state: State | None) -> None:
+        settings, outcome = self.settings, self.outcome
+        waiting: list[tuple[Entry, torch.Tensor]] = []
+        self.engine.train()
+        for step in range(begin, outcome.steps):
+            loss = self.step(step)
+            entry: Entry = {
+                "step": step + 1,
+                "loss": np.nan,
+                "learning_rate": self.engine.get_lr()[0],
+            }
+            waiting.append((entry, loss))
+            last = step + 1 == outcome.steps
+            selecting = last or (step + 1) % settings["selection_every"] == 0
+            if not (selecting or self.looks(step)):
+                continue
+            with self.clock("step"):
+                self.look(waiting)
+            if selecting:
+                with self.clock("evaluation"):
+                    self.select(entry)
+            for seen, _ in waiting:
+                outcome.curve.append(seen)
+                report(seen)
+            waiting.clear()
+            if outcome.stale >= settings["selection_patience"]:
+                return
+            if state and not last and state.due(self.device):
+                with self.clock("saving"):
+                    state.save(self.engine, step + 1, self.extra(finished=False))
+                if state.terminated:
+                    raise UserError(
+                        f"stopped by SIGTERM after step {step + 1} of {outcome.steps}; the state "
+                        "is saved, run the same command again to go on."
+                    )
+
+    def step(self, step: int) -> torch.Tensor:
+        """Do one optimizer step; return the share of this rank in the loss."""
+        settings, engine, head = self.settings, self.engine, self.head
+        rows = training_rows(len(self.training), step, settings["batch_size"], self.seed)
+        torch.manual_seed(_draw(self.seed, step, self.rank))
+        # DeepSpeed takes the mean over ranks; with this factor it is that over the step's items
+        factor = self.world / head.weight(self.training, rows)
+        mine = []
+        for turn in rows.reshape(settings["accumulation"], self.world, -1):
+            mine += passes(turn, self.widths, settings.get("training_tokens"))[self.rank]
+        deepspeed_engine.set_rate(engine, deepspeed_engine.rate(step, self.outcome.steps, settings))
+        losses = []
+        done = engine.module.encoder.flops
+        for number, some in enumerate(mine, start=1):
+            with self.clock("data"):
+                batch: Batch = head.batch(self.training, some).to(self.device)
+                self.outcome.tokens += batch.tokens.shape[1]
+            engine.set_gradient_accumulation_boundary(number == len(mine))
+            with self.clock("forward"):
+                loss = head.loss(engine(batch), batch) * factor
+            with self.clock("backward"):
+                engine.backward(loss, scale_wrt_gas=False)
+            with self.clock("step"):
+                engine.step()
+            losses.append(loss.detach())
+        # twice the work of the forward passes is that of the backward passes
+        self.outcome.flops += 3 * (engine.module.encoder.flops - done)
+        return torch.stack(losses).sum()
+
+    def looks(self, step: int) -> bool:
+        return self.device.type == "cpu" or (step + 1) % STEPS_A_LOOK == 0
+
+    def look(self, waiting: list[tuple[Entry, torch.Tensor]]) -> None:
+        """Fill in the losses, means over ranks; refuse one that is no number."""
+        values = torch.stack([loss for _, loss in waiting])
+        if self.world > 1:
+            torch.distributed.all_reduce(values)
+            values /= self.world
+        for (entry, _), value in zip(waiting, values.tolist(), strict=True):
+            entry["loss"] = value
+            if not np.isfinite(value) or self.engine.skipped_steps:
+                what = (
+                    "the gradient is not finite" if np.isfinite(value) else f"the loss is {value}"
+                )
+                raise UserError(
+                    f"{what} at step {entry['step']:.0f}: lower learning_rate in params.yaml (it "
+                    f"is {self.settings['learning_rate']}), or clip harder."
+                )
+
+    def select(self, entry: Entry) -> None:
+        """Measure on development data; keep the weights if they are the best so far."""
+        outcome = self.outcome
+        predictions = self.head.predict(self.engine, self.development, self.device)
+        scores = self.head.score(predictions, self.head.task.name, "en")
+        value = entry["development"] = next(iter(scores.values()))
+        if value > outcome.best:
+            outcome.best, outcome.best_step, outcome.stale = value, int(entry["step"]), 0
+            self.best = deepspeed_engine.copy(self.engine)
+        else:
+            outcome.stale += 1
 
 
-def _trainable(engine: Any) -> list[tuple[str, nn.Parameter]]:
-    return [(n, p) for n, p in engine.module.named_parameters() if p.requires_grad]
-
-
-def _copy(engine: Any) -> dict[str, torch.Tensor]:
-    import deepspeed
-
-    named = _trainable(engine)
-    with deepspeed.zero.GatheredParameters([p for _, p in named]):
-        return {name: parameter.detach().to("cpu", copy=True) for name, parameter in named}
-
-
-def _restore(engine: Any, weights: dict[str, torch.Tensor]) -> None:
-    import deepspeed
-
-    named = _trainable(engine)
-    with deepspeed.zero.GatheredParameters([p for _, p in named], modifier_rank=0), torch.no_grad():
-        for name, parameter in named:
-            parameter.copy_(weights[name])
-
-
-class _Clock:
-    """Adds up seconds by activity."""
-
-    def __init__(self, seconds: dict[str, float]):
-        self.seconds = seconds
-        self.name = ""
-        self.begun = 0.0
-
-    def __call__(self, name: str) -> _Clock:
-        self.name = name
-        return self
-
-    def __enter__(self) -> None:
-        self.begun = time.monotonic()
-
-    def __exit__(self, *_: object) -> None:
-        self.add(self.name, time.monotonic() - self.begun)
-
-    def add(self, name: str, seconds: float) -> None:
-        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+def _draw(seed: int, step: int, rank: int) -> int:
+    """What dropout of one step on one rank depends on."""
+    return int(np.random.SeedSequence((seed, step, rank)).generate_state(1, np.uint64)[0] >> 1)

@@ -4,64 +4,65 @@ from __future__ import annotations
 
 import pandas as pd
 
+from stages.reporting.folder import Statistics
 from stages.reporting.scatter import readable
+from stages.statistics.slope_change import ALL
 
 MODEL = "mixed model, within families: points"
-ALL = "all intermediate tasks"
 
 
-def answer(
-    slopes: pd.DataFrame,
-    interactions: pd.DataFrame,
-    correlations: pd.DataFrame,
-    primary: dict[str, object],
-) -> tuple[list[str], list[str]]:
+def answer(own: Statistics) -> tuple[list[str], list[str]]:
     """Return the two sentences and the limits, from the tables of correlate."""
-    source, target = str(primary["intermediate"]), str(primary["target"])
-    distance = readable(str(primary["distance"]))
-    chosen = (slopes["source"] == source) & (slopes["target"] == target)
-    sentences, limits = [], []
-    rows = slopes[chosen & slopes["identifiable"].astype(bool)]
-    within = rows[rows["model"] == "within families"] if len(rows) else rows
-    row = (within if len(within) else rows).head(1)
+    target = own.targets[0]
+    source = own.sources(target)[0]
+    rows = own.slopes
+    rows = rows[(rows["source"] == source) & (rows["target"] == target)]
+    rows = rows[rows["identifiable"].astype(bool)]
+    if "model" in rows:
+        within = rows[rows["model"] == "within families"]
+        rows = within if len(within) else rows
     what = "without intermediate training" if source == "none" else f"for {source}"
-    if row.empty:
+    given = ", ".join(map(readable, own.covariates)) or "nothing"
+    sentences, limits = [], []
+    if rows.empty:
         sentences.append(
             f"Whether distance explains the drop on {target} is not identifiable here."
         )
     else:
-        sentences.append(first_sentence(row.iloc[0], what, target, distance, bool(len(within))))
-        n = int(row["n"].iloc[0])
+        row = rows.iloc[0]
+        sentences.append(first_sentence(row, what, target, readable(own.distance), given))
         limits.append(
-            f"{n} languages: distance, pretraining size and family are entangled, and what is "
-            "associated need not be caused."
+            f"{int(row['n'])} languages, one encoder and the runs at hand: distance, pretraining "
+            "size and family are entangled, and what is associated need not be caused."
         )
-    sentences.append(second_sentence(interactions, target))
-    limits += rivals(correlations, primary)
-    lost = correlations[~correlations["identifiable"].astype(bool)]["target"].unique()
-    for name in lost:
-        every = correlations[correlations["target"] == name]
-        if not every["identifiable"].astype(bool).any():
+        if isinstance(row.get("note"), str) and "without" in row["note"]:
+            limits.append(f"{row['note'].capitalize()}.")
+    sentences.append(second_sentence(own.interactions, target))
+    limits += rivals(own, source, target)
+    for name in own.targets:
+        every = own.correlations[own.correlations["target"] == name]
+        if len(every) and not every["identifiable"].astype(bool).any():
+            every = pd.concat([every[every["distance"] == own.distance], every])
             reason = str(every["note"].iloc[0]).removeprefix("not identifiable: ")
             limits.append(f"{name}: not identifiable ({reason.split(';')[0]}).")
     return sentences, limits
 
 
-def rivals(correlations: pd.DataFrame, primary: dict[str, object]) -> list[str]:
+def rivals(own: Statistics, source: str, target: str) -> list[str]:
     """Return a sentence where another kind of distance correlates more than the primary one."""
-    chosen = correlations["identifiable"].astype(bool)
-    for name in ("intermediate", "target", "outcome", "method"):
-        chosen &= correlations[name] == primary[name]
-    rows = correlations[chosen].dropna(subset=["r"])
-    own = rows[rows["distance"] == primary["distance"]]
-    if own.empty:
+    rows = own.correlations
+    chosen = rows["identifiable"].astype(bool) & (rows["intermediate"] == source)
+    chosen &= (rows["target"] == target) & (rows["outcome"] == "drop")
+    rows = rows[chosen & (rows["method"] == "pearson")].dropna(subset=["r"])
+    mine = rows[rows["distance"] == own.distance]
+    if mine.empty:
         return []
     best = rows.iloc[int(rows["r"].abs().to_numpy().argmax())]
-    if kind(best["distance"]) == kind(primary["distance"]):
+    if kind(best["distance"]) == kind(own.distance):
         return []
     return [
         f"Of {len(rows)} distances, {readable(str(best['distance']))} correlates most with the "
-        f"drop (partial r {points(best['r'])} against {points(own['r'].iloc[0])})."
+        f"drop (partial r {points(best['r'])} against {points(mine['r'].iloc[0])})."
     ]
 
 
@@ -69,14 +70,20 @@ def kind(distance: object) -> str:
     return str(distance).removeprefix("distance_").split("_")[0]
 
 
-def first_sentence(row: pd.Series, what: str, target: str, distance: str, within: bool) -> str:
+def first_sentence(row: pd.Series, what: str, target: str, distance: str, given: str) -> str:
+    """Return what the slope of the primary contrast says; without an interval it says so."""
+    within = row["model"] == "within families"
+    how = f"{'compared within language families, ' if within else ''}given {given}"
+    size = f"{points(row['estimate'])} points per 0.1 of {distance}"
     low, high = float(row["ci_low"]), float(row["ci_high"])
-    p = row["p_permutation"] if within and pd.notna(row["p_permutation"]) else row["p"]
-    how = "compared within language families and " if within else ""
-    interval = (
-        f"{points(row['estimate'])} points per 0.1 of {distance} (95% interval {points(low)} to "
-        f"{points(high)}, p = {float(p):.3f}; {how}given pretraining size)"
-    )
+    if pd.isna(low):
+        return (
+            f"On {target} {what}, these languages' drop moves by {size} ({how}); no method that "
+            "was checked gives this an interval, so it says nothing beyond them."
+        )
+    p = row["p_permutation"]
+    tested = f", p = {float(p):.3f}" if pd.notna(p) else ""
+    interval = f"{size} (95% interval {points(low)} to {points(high)}{tested}; {how})"
     if low <= 0 <= high:
         return (
             f"On {target} {what}, an effect of distance on the drop cannot be told from none: "
@@ -87,24 +94,27 @@ def first_sentence(row: pd.Series, what: str, target: str, distance: str, within
 
 
 def second_sentence(interactions: pd.DataFrame, target: str) -> str:
+    """Return what the change of slope says: by mixed model of all tasks, or of the one there is."""
     if interactions.empty:
         return "Whether intermediate training changes that slope was not run."
     rows = interactions[
         (interactions["target"] == target) & interactions["identifiable"].astype(bool)
     ].dropna(subset=["estimate"])
-    chosen = rows[rows["model"] == MODEL]
+    together = rows[rows["intermediate"] == ALL]
+    chosen = together[together["model"] == MODEL]
     if chosen.empty:
-        chosen = rows[(rows["model"] == "paired change") & (rows["intermediate"] == ALL)]
-    if chosen.empty:
-        chosen = rows[rows["model"] == "paired change"]
+        chosen = together if len(together) else rows
     if chosen.empty:
         return f"Whether intermediate training changes that slope on {target} is not identifiable."
     row = chosen.iloc[0]
     low, high = float(row["ci_low"]), float(row["ci_high"])
-    change = (
-        f"{points(row['estimate'])} points per 0.1 (95% interval {points(low)} to {points(high)}"
-        + (")" if row["model"] == MODEL else ", for the runs at hand)")
-    )
+    size = f"{points(row['estimate'])} points per 0.1"
+    if pd.isna(low):
+        return (
+            f"With intermediate training the slope is {size} from that without in these runs; how "
+            "far other runs would differ is unknown, so whether training changes it is undecided."
+        )
+    change = f"{size} (95% interval {points(low)} to {points(high)})"
     if low <= 0 <= high:
         return (
             f"That intermediate training changes this slope cannot be told from no change: "

@@ -48,11 +48,11 @@ class Figure:
     data: pd.DataFrame
 
     def write(self, folder: Path) -> None:
-        """Write <name>.svg, <name>.png and <name>.csv."""
+        """Write figures/<name>.svg, figures/<name>.png and data/<name>.csv below a folder."""
         for suffix, content in ((".svg", self.svg.encode()), (".png", self.png)):
-            with replacing(folder / f"{self.name}{suffix}") as path:
+            with replacing(folder / "figures" / f"{self.name}{suffix}") as path:
                 path.write_bytes(content)
-        with replacing(folder / f"{self.name}.csv") as path:
+        with replacing(folder / "data" / f"{self.name}.csv") as path:
             self.data.to_csv(path, index=False, float_format="%.4g")
 
 
@@ -76,6 +76,7 @@ def finish(canvas: Canvas, name: str, title: str, caption: str, data: pd.DataFra
     """Return the drawn figure with its renderings; the same drawing gives the same bytes."""
     vector, raster = io.StringIO(), io.BytesIO()
     canvas.savefig(vector, format="svg", metadata={"Date": None})
+    canvas.set_layout_engine("none")  # it is laid out now
     canvas.savefig(raster, format="png", dpi=100, metadata={"Software": None})
     return Figure(name, title, caption, inline(vector.getvalue(), name), raster.getvalue(), data)
 

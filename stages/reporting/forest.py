@@ -7,6 +7,7 @@ import pandas as pd
 
 from stages.reporting.drawing import COLOURS, MARKERS, Figure, canvas, finish
 from stages.reporting.scatter import readable
+from stages.statistics.slope_change import ALL
 
 
 def forest(
@@ -63,14 +64,27 @@ def forest(
 
 
 def over_distances(
-    correlations: pd.DataFrame, target: str, sources: list[str], prefix: str = ""
+    correlations: pd.DataFrame,
+    robustness: pd.DataFrame,
+    target: str,
+    sources: list[str],
+    prefix: str = "",
 ) -> Figure | None:
-    """Draw the partial correlation of the drop with every distance, by intermediate task."""
-    chosen = correlations[
-        (correlations["target"] == target)
-        & (correlations["outcome"] == "drop")
-        & (correlations["method"] == "pearson")
-        & correlations["intermediate"].isin(sources)
+    """Draw the partial correlation of the drop with every distance, by intermediate task.
+
+    Within families where these are known, else without an interval.
+    """
+    within = robustness["r_within_families"]
+    chosen = correlations.assign(
+        r=within.where(within.notna(), correlations["r"]),
+        ci_low=robustness["within_low"],
+        ci_high=robustness["within_high"],
+    )
+    chosen = chosen[
+        (chosen["target"] == target)
+        & (chosen["outcome"] == "drop")
+        & (chosen["method"] == "pearson")
+        & chosen["intermediate"].isin(sources)
     ]
     rows = pd.DataFrame(
         {
@@ -90,15 +104,18 @@ def over_distances(
         ),
         f"{prefix}forest_{target}",
         f"{target}: partial correlation of drop with each distance",
-        "Partial correlation given pretraining size, with its 95% interval (Fisher's, languages "
-        "taken as independent). Hollow: not identifiable.",
+        "Partial correlation given the covariates, within language families, with its 95% "
+        "interval. Hollow: not identifiable.",
         "partial correlation",
     )
 
 
 def slope_forest(slopes: pd.DataFrame, interactions: pd.DataFrame, target: str) -> Figure | None:
     """Draw the slope of each intermediate task, and below it how training changes the slope."""
+    if "model" not in slopes:
+        return None
     own = slopes[(slopes["target"] == target) & (slopes["model"] == "within families")]
+    own = own.sort_values("source", key=lambda c: c != "none", kind="stable")
     parts = [
         pd.DataFrame(
             {
@@ -112,34 +129,20 @@ def slope_forest(slopes: pd.DataFrame, interactions: pd.DataFrame, target: str) 
         )
     ]
     if len(interactions):
-        paired = interactions[
+        mixed = interactions[
             (interactions["target"] == target)
             & (interactions["model"] == "mixed model, within families: points")
         ]
-        single = interactions[
-            (interactions["target"] == target) & (interactions["model"] == "paired change")
-        ]
+        mixed = mixed.sort_values("intermediate", key=lambda c: c != ALL, kind="stable")
         parts.append(
             pd.DataFrame(
                 {
-                    "label": "change: " + single["intermediate"].astype(str) + " (paired)",
+                    "label": "change: " + mixed["intermediate"].astype(str),
                     "source": "change by training",
-                    "estimate": single["estimate_within"],
-                    "ci_low": single["ci_low_within"],
-                    "ci_high": single["ci_high_within"],
-                    "sound": single["identifiable"].astype(bool),
-                }
-            )
-        )
-        parts.append(
-            pd.DataFrame(
-                {
-                    "label": "change: " + paired["intermediate"].astype(str) + " (mixed model)",
-                    "source": "change by training",
-                    "estimate": paired["estimate"],
-                    "ci_low": paired["ci_low"],
-                    "ci_high": paired["ci_high"],
-                    "sound": paired["identifiable"].astype(bool),
+                    "estimate": mixed["estimate"],
+                    "ci_low": mixed["ci_low"],
+                    "ci_high": mixed["ci_high"],
+                    "sound": mixed["identifiable"].astype(bool),
                 }
             )
         )
@@ -147,7 +150,8 @@ def slope_forest(slopes: pd.DataFrame, interactions: pd.DataFrame, target: str) 
         pd.concat(parts),
         f"slopes_{target}",
         f"{target}: the slope with and without intermediate training",
-        "Points of drop per 0.1 of distance, within language families, given pretraining size; 95% "
-        "intervals. A change below zero is a flatter slope. Hollow: not identifiable.",
+        "Points of drop per 0.1 of distance, within language families, given the covariates; 95% "
+        "intervals, for each task alone. Changes by mixed model: below zero is a flatter slope. No "
+        "interval: one run, whose spread is unknown. Hollow: not identifiable.",
         "points per 0.1 of distance",
     )

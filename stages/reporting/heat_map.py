@@ -1,4 +1,4 @@
-"""Heat maps of accuracy: language by intermediate task, intermediate task by target."""
+"""Heat maps of scores: language by intermediate task, intermediate task by target."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def heat_map(
     """
     values = table.to_numpy(dtype=float)
     rows, columns = values.shape
-    with canvas(max(3.6, 0.62 * columns + 2.2), max(1.9, 0.27 * rows + 1.2)) as figure:
+    with canvas(max(3.6, 0.62 * columns + 2.2), max(1.9, 0.25 * rows + 1.2)) as figure:
         axes = figure.add_subplot()
         image = axes.imshow(np.ma.masked_invalid(values), cmap="cividis", aspect="auto")
         axes.set_xticks(range(columns), [str(c) for c in table.columns], rotation=35, ha="right")
@@ -31,7 +31,8 @@ def heat_map(
                 if np.isfinite(values[i, j]):
                     shade = "black" if values[i, j] > middle else "white"
                     text = f"{values[i, j]:.{decimals}f}"
-                    axes.text(j, i, text, ha="center", va="center", fontsize=7.5, color=shade)
+                    drawn = axes.text(j, i, text, ha="center", va="center", fontsize=7.5)
+                    drawn.set(color=shade, in_layout=False)
         bar = figure.colorbar(image, ax=axes, shrink=0.9, pad=0.02)
         bar.set_label(label)
         bar.outline.set_visible(False)
@@ -40,30 +41,29 @@ def heat_map(
         return finish(figure, name, title, caption, data)
 
 
-def accuracy_maps(scores: pd.DataFrame) -> list[Figure]:
-    """Return the language by source map of each target, and the source by target map."""
-    figures = []
-    for target, rows in scores.groupby("target", sort=False):
-        table = rows.pivot_table(index="language", columns="source", values="value", sort=False)
-        order = ["en", *table.drop(index="en").mean(axis=1).sort_values(ascending=False).index]
-        figures.append(
-            heat_map(
-                table.loc[order],
-                f"accuracy_{target}",
-                f"{target}: accuracy by language",
-                "Percent correct, mean over seeds; English first, then by mean accuracy.",
-                "accuracy, %",
-            )
-        )
-    others = scores[scores["language"] != "en"]
-    table = others.pivot_table(index="source", columns="target", values="value", sort=False)
-    figures.append(
-        heat_map(
-            table,
-            "accuracy_mean",
-            "Zero-shot accuracy by intermediate task and target",
-            "Percent correct, mean over the languages other than English and over seeds.",
-            "accuracy, %",
-        )
+def score_map(headlines: pd.DataFrame, target: str) -> Figure:
+    """Return the language by source map of one target."""
+    rows = headlines[headlines["target"] == target]
+    metric = str(rows["metric"].iloc[0])
+    table = rows.pivot_table(index="language", columns="source", values="value", sort=False)
+    table = table[list(dict.fromkeys(rows["source"]))]
+    means = table.drop(index="en", errors="ignore").mean(axis=1).sort_values(ascending=False)
+    order = [*(["en"] if "en" in table.index else []), *means.index]
+    return heat_map(
+        table.loc[order],
+        f"scores_{target}",
+        f"{target}: {metric} by language and intermediate task",
+        "Percent, mean over seeds; English first, then by mean.",
+        "percent",
     )
-    return figures
+
+
+def means_map(scores: pd.DataFrame) -> Figure:
+    """Return the source by target map; scores : source x target, as `task_scores` returns them."""
+    return heat_map(
+        scores.rename_axis(index="source"),
+        "scores_by_target",
+        "Scores by intermediate task and target",
+        "Percent, mean over all languages and seeds; question answering: mean of EM and F1.",
+        "percent",
+    )

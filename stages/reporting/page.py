@@ -20,7 +20,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Block:
-    """A paragraph, a figure or a table (folded away under `summary` where there is one)."""
+    """A paragraph, a figure or a table; the latter two folded away under `summary` if given."""
 
     kind: str
     text: str = ""
@@ -46,8 +46,8 @@ def text(words: str, style: str = "") -> Block:
     return Block("text", text=words, style=style)
 
 
-def drawn(figure: Figure) -> Block:
-    return Block("figure", figure=figure)
+def drawn(figure: Figure, summary: str = "") -> Block:
+    return Block("figure", figure=figure, summary=summary)
 
 
 def table(data: pd.DataFrame, caption: str = "", decimals: int = 3, summary: str = "") -> Block:

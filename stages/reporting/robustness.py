@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from stages.reporting.drawing import COLOURS, Figure, canvas, finish
+from stages.statistics.interaction_table import SHORT
+from stages.statistics.multiverse import INDEPENDENT, WITHIN
 
-CHOICES = ("distance", "covariates", "outcome", "languages", "method")
-SHORT = {"log10_pretraining_gib": "size", "tokenizer_fertility": "fertility", "latin": "script"}
+CHOICES = ("distance", "covariates", "kinship", "outcome", "languages", "method")
 
 
 def specification_curve(
@@ -31,24 +32,23 @@ def specification_curve(
         top, bottom = figure.subplots(
             2, 1, sharex=True, gridspec_kw={"height_ratios": [2.2, 0.17 * len(rows)]}
         )
-        passes = curve["p"] < 0.05
+        within = curve["kinship"] == WITHIN
+        passes = within & (curve["p"] < 0.05)
+        shades = np.select([passes, within], [COLOURS[0], "#777777"], "#CCCCCC")
         top.axhline(0, color="#999999", lw=0.8)
-        top.scatter(
-            curve.index[~passes],
-            curve["r"][~passes],
-            s=5,
-            color="#AAAAAA",
-            rasterized=True,
-            label="p ≥ .05",
-        )
-        top.scatter(
-            curve.index[passes],
-            curve["r"][passes],
-            s=5,
-            color=COLOURS[0],
-            rasterized=True,
-            label="p < .05",
-        )
+        for label, some, colour, size in (
+            ("languages as independent: no p", ~within, "#CCCCCC", 5),
+            ("within families, p ≥ .05", within & ~passes, "#777777", 5),
+            ("within families, p < .05", passes, COLOURS[0], 9),
+        ):
+            top.scatter(
+                curve.index[some],
+                curve["r"][some],
+                s=size,
+                color=colour,
+                rasterized=True,
+                label=label,
+            )
         at = main_specification(curve, primary)
         if at is not None:
             top.scatter([at], [curve["r"][at]], s=60, marker="D", color=COLOURS[1], zorder=4)
@@ -64,7 +64,7 @@ def specification_curve(
         top.legend(loc="lower right", fontsize=8, markerscale=2)
         for y, (choice, value) in enumerate(rows):
             where = np.flatnonzero(curve[choice] == value)
-            colours = np.where(passes.to_numpy()[where], COLOURS[0], "#AAAAAA")
+            colours = shades[where]
             bottom.scatter(
                 where, np.full(len(where), y), s=14, marker="|", lw=0.4, c=colours, rasterized=True
             )
@@ -73,14 +73,15 @@ def specification_curve(
         bottom.set_ylim(len(rows) - 0.5, -0.5)
         bottom.set_xlabel("specification, in order of its correlation")
         agrees = (np.sign(curve["r"]) == np.sign(curve["r"].median())).mean()
-        strong = ((np.sign(curve["r"]) == np.sign(curve["r"].median())) & passes).mean()
+        agreed = np.sign(curve["r"]) == np.sign(curve["r"].median())
+        strong = f"{(agreed & passes)[within].mean():.0%}" if within.any() else "none"
         return finish(
             figure,
             f"specifications_{target}",
             f"{target}, {source}: every defensible specification",
             f"{len(curve)} specifications of one question for {source}; the median is "
-            f"{curve['r'].median():.2f}. {agrees:.0%} agree with it in sign, {strong:.0%} agree "
-            "and pass p < .05 taken alone (Student's t, languages as independent: descriptive).",
+            f"{curve['r'].median():.2f}. {agrees:.0%} agree with it in sign. Of the {within.sum()} "
+            f"that compare within families, {strong} agree and pass p < .05, each taken alone.",
             curve.drop(columns="kind"),
         )
 
@@ -95,6 +96,7 @@ def main_specification(curve: pd.DataFrame, primary: dict[str, object]) -> int |
         & (curve["outcome"] == primary.get("outcome"))
         & (curve["method"] == primary.get("method"))
         & (curve["languages"] == "all")
+        & (curve["kinship"] == (WITHIN if (curve["kinship"] == WITHIN).any() else INDEPENDENT))
     )
     return int(curve.index[match][0]) if match.any() else None
 

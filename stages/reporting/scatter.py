@@ -6,6 +6,9 @@ import numpy as np
 import pandas as pd
 
 from stages.reporting.drawing import COLOURS, MARKERS, Figure, canvas, finish
+from stages.statistics.families import OTHERS, Comparison, comparison
+from stages.statistics.slope import slopes
+from stages.statistics.slope_table import told
 
 
 def scatter(
@@ -19,13 +22,16 @@ def scatter(
 ) -> Figure | None:
     """Draw the drop of each source on one target against a distance; None where nothing is.
 
-    The line is the fit of the drop on distance and covariates, at the covariates' means.
+    The line has the slope that is printed: within families where these are known, given the
+    covariates; it passes through the means. The largest block of relatives is filled.
     """
     panels = []
     for source in sources:
         rows = outcomes[(outcomes["target"] == target) & (outcomes["source"] == source)]
-        rows = rows.set_index("language")[["drop"]].join(languages[[distance, *covariates]])
-        rows = rows.dropna()
+        known = [name for name in ("family", "classification") if name in languages]
+        needed = [distance, *covariates, *(name for name in known if name not in covariates)]
+        rows = rows.set_index("language")[["drop"]].join(languages[needed])
+        rows = rows.dropna(subset=["drop", distance, *covariates])
         if len(rows) > len(covariates) + 2:
             panels.append((source, rows))
     if not panels:
@@ -40,13 +46,21 @@ def scatter(
             axes = grid.flat[i]
             x, y = rows[distance].to_numpy(float), rows["drop"].to_numpy(float)
             z = rows[covariates].to_numpy(float)
-            design = np.column_stack([np.ones(len(x)), x, z - z.mean(axis=0)])
-            fit = np.linalg.lstsq(design, y, rcond=None)[0]
-            ends = np.array([x.min(), x.max()])
-            axes.plot(ends, fit[0] + fit[1] * ends, color="#555555", lw=1.2, zorder=1)
-            axes.scatter(
-                x, y, s=26, color=COLOURS[i % 7], marker=MARKERS[i % 7], zorder=2, linewidth=0
+            held = told(x, z, comparison(rows))
+            found = (
+                slopes(y[:, None], x, z)
+                if held is None
+                else slopes(y[:, None], x, np.column_stack([z, held.block]), held.weight)
             )
+            if found is not None:
+                ends = np.array([x.min(), x.max()])
+                line = y.mean() + float(found.estimate[0]) * (ends - x.mean())
+                axes.plot(ends, line, color="#555555", lw=1.2, zorder=1)
+            largest = relatives(held, len(x))
+            colour = COLOURS[i % 7]
+            for some, fill in ((largest, colour), (~largest, "white")):
+                style = {"s": 24, "marker": MARKERS[i % 7], "zorder": 2, "linewidth": 1.1}
+                axes.scatter(x[some], y[some], facecolor=fill, edgecolor=colour, **style)
             spread(axes, x, y, list(rows.index))
             axes.set_title(source)
             axes.margins(0.12)
@@ -55,14 +69,35 @@ def scatter(
         for axes in grid[-1, :]:
             axes.set_xlabel(readable(distance))
         data = pd.concat([rows.assign(source=source) for source, rows in panels]).reset_index()
+        data = data.rename(columns={distance: "distance"}).assign(kind=distance)
         return finish(
             figure,
-            f"{name}_{target}_{distance.removeprefix('distance_')}",
+            name if name == "answer" else f"{name}_{target}",
             f"{target}: drop against {readable(distance)}",
-            "Each point is a language. The line is the fit of the drop on distance and "
-            f"{', '.join(map(readable, covariates)) or 'nothing else'}, at the covariates' means.",
+            f"Each point is a language{legend(panels)}. The line is the drop's slope given "
+            f"{', '.join(map(readable, covariates)) or 'nothing'}, within language families where "
+            "they are known, through the means.",
             data,
         )
+
+
+def relatives(held: Comparison | None, n: int) -> np.ndarray:
+    """Tell which of n languages are of the largest family; all where families are unknown."""
+    if held is None:
+        return np.ones(n, dtype=bool)
+    named = [name for name in held.names if name != OTHERS]
+    largest = max(set(named), key=named.count) if named else ""
+    return np.array([name == largest for name in held.names])
+
+
+def legend(panels: list[tuple[str, pd.DataFrame]]) -> str:
+    """Say what filled and hollow points are, and how many languages lack a distance."""
+    rows = panels[0][1]
+    held = comparison(rows)
+    if held is None or not held.block.shape[1]:
+        return ""
+    named = [name for name in held.names if name != OTHERS]
+    return f", filled if {max(sorted(set(named)), key=named.count)}"
 
 
 def spread(axes, x: np.ndarray, y: np.ndarray, labels: list[str]) -> None:  # type: ignore
@@ -81,7 +116,9 @@ def spread(axes, x: np.ndarray, y: np.ndarray, labels: list[str]) -> None:  # ty
 
         best = min(offsets, key=crowding)
         taken.append((u + offsets[best][0], v + offsets[best][1]))
-        axes.annotate(label, (a, b), xytext=best, textcoords="offset points", fontsize=8)
+        axes.annotate(
+            label, (a, b), xytext=best, textcoords="offset points", fontsize=8, in_layout=False
+        )
 
 
 def readable(column: str) -> str:

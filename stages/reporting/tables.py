@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import pandas as pd
 
+from stages.reporting.calibrated import COVERAGE, POSITIVES, WORLDS, Calibration
 from stages.reporting.page import Block, table
 from stages.reporting.scatter import readable
+from stages.statistics.slope_change import ALL
 
 NO_BREAK = "\u00a0"
+# More rows than this are not read; the CSV beside the report has them.
+MOST_ROWS = 120
 
 
 def interval(low: pd.Series, high: pd.Series, decimals: int = 2) -> list[str]:
@@ -20,61 +24,152 @@ def interval(low: pd.Series, high: pd.Series, decimals: int = 2) -> list[str]:
     ]
 
 
-def correlation_blocks(correlations: pd.DataFrame, robustness: pd.DataFrame) -> list[Block]:
-    """Return the partial correlations of the drop, by pingouin, with what stands beside each.
+def correlation_blocks(
+    correlations: pd.DataFrame,
+    robustness: pd.DataFrame,
+    calibration: Calibration,
+    target: str,
+    source: str,
+) -> list[Block]:
+    """Return the partial correlations of the drop, with what stands beside each.
 
-    What is not identifiable is a table of its own, folded away, with the reason and no p.
+    The primary source and target are shown; the other sources and targets, what holds only for
+    independent languages, and what is not identifiable (with the reason, without p) are folded.
     """
-    both = pd.concat([correlations, robustness.drop(columns=list(robustness.columns[:6]))], axis=1)
+    repeated = [name for name in robustness if name in correlations]
+    both = pd.concat([correlations, robustness.drop(columns=repeated)], axis=1)
     both = both[(both["outcome"] == "drop") & (both["method"] == "pearson")]
-    identifiable = both["identifiable"].astype(bool)
-    shown = pd.DataFrame(
+    sound = both[both["identifiable"].astype(bool)]
+    first = (sound["target"] == target) & (sound["intermediate"] == source)
+    blocks = []
+    if first.any():
+        blocks.append(
+            table(
+                beside(sound[first]).drop(columns="intermediate"),
+                f"{target}, {source}. Pearson, given the covariates; the first row is the contrast "
+                "fixed before any result, all others are exploratory. r: partial correlation, by "
+                "pingouin. Within families: the same with family blocks given and relatives "
+                "weighted by the language tree; its interval, its p by permutation within the "
+                "blocks (Freedman–Lane), and that p corrected by max-T over all exploratory rows. "
+                "Without one: the range of r when one language, or one family, is left out. "
+                "Coverage: mean share of observed features. Detectable: the |r| found with 80% "
+                "power. Spearman and the other outcomes: partial_correlations.csv, robustness.csv.",
+            )
+        )
+    rest = sound[~first]
+    for name, rows in rest.groupby("target", sort=False):
+        summary = f"{name}: every distance with every intermediate task ({len(rows)} rows)"
+        blocks.append(table(beside(rows.head(MOST_ROWS)), cut(len(rows)), 3, summary))
+    blocks += independent_block(sound, calibration)
+    lost = both[~both["identifiable"].astype(bool)]
+    if len(lost):
+        shown = pd.DataFrame(
+            {
+                "intermediate": lost["intermediate"],
+                "target": lost["target"],
+                "distance": lost["distance"].map(readable).str.replace(" distance", ""),
+                "n": lost["n"].astype(int),
+                "r": lost["r"],
+                "note": lost["note"],
+            }
+        )
+        words = "r describes these languages and says nothing beyond. " + cut(len(lost))
+        summary = f"Not identifiable: {len(lost)} more rows, and why"
+        blocks.append(table(shown.head(MOST_ROWS), words, summary=summary))
+    return blocks
+
+
+def cut(rows: int) -> str:
+    if rows <= MOST_ROWS:
+        return ""
+    return f"The first {MOST_ROWS} of {rows} rows; all are in partial_correlations.csv."
+
+
+def beside(both: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns of the main table."""
+    return pd.DataFrame(
         {
             "intermediate": both["intermediate"],
-            "target": both["target"],
             "distance": both["distance"].map(readable).str.replace(" distance", ""),
             "n": both["n"].astype(int),
             "r": both["r"],
-            "95% (Fisher)": interval(both["ci_low"], both["ci_high"]),
-            "95% (BCa)": interval(both["bca_low"], both["bca_high"]),
-            "p permuted": both["p_permutation"].where(identifiable),
-            "p within families": both["p_within_families"].where(identifiable),
-            "corrected": both["p_within_families_adjusted"].where(identifiable),
+            "r within families": both["r_within_families"],
+            "95% interval": interval(both["within_low"], both["within_high"]),
+            "p": both["p_within_families"],
+            "corrected p": both["p_within_families_adjusted"],
             "without one language": interval(
                 both["without_language_low"], both["without_language_high"]
             ),
             "without one family": interval(both["without_family_low"], both["without_family_high"]),
-            "VIF": both["vif"].round(1),
-            "coverage": both["coverage"],
-            "detectable |r|": both["detectable_r"],
+            "VIF": rounded(both["vif"], 1),
+            "coverage": rounded(both["coverage"], 2),
+            "detectable |r|": rounded(both["detectable_r"], 2),
             "note": [
                 "primary contrast" + ("; " + note if note else "") if first else note
                 for first, note in zip(both["primary"], both["note"].fillna(""), strict=True)
             ],
         }
     )
-    sound = table(
-        shown[identifiable],
-        "Pearson, given the covariates; the first row is the contrast fixed before any result, all "
-        "others are exploratory. p permuted: Freedman–Lane over languages, right where languages "
-        "are independent. p within families: the same within blocks of related languages, right "
-        "also where families have effects of their own. corrected: max-T over the family of "
-        "exploratory rows, within families. coverage: mean share of observed features. detectable: "
-        "found with 80% power. Spearman and the other outcomes are in partial_correlations.csv and "
-        "robustness.csv.",
-        decimals=3,
+
+
+def rounded(values: pd.Series, decimals: int) -> list[str]:
+    return ["–" if pd.isna(value) else f"{value:.{decimals}f}" for value in values]
+
+
+def independent_block(sound: pd.DataFrame, calibration: Calibration) -> list[Block]:
+    """Return what would hold if languages were independent draws, under that heading; folded.
+
+    A column that fails even in that world, or was not tried in it, is left out.
+    """
+    alone = ("independent",)
+    columns = {
+        "intermediate": sound["intermediate"],
+        "target": sound["target"],
+        "distance": sound["distance"].map(readable).str.replace(" distance", ""),
+        "n": sound["n"].astype(int),
+        "r": sound["r"],
+    }
+    known = {
+        ("Fisher interval (pearson)", COVERAGE): (
+            "95% (Fisher)",
+            interval(sound["ci_low"], sound["ci_high"]),
+        ),
+        ("BCa interval (pearson)", COVERAGE): (
+            "95% (BCa)",
+            interval(sound["bca_low"], sound["bca_high"]),
+        ),
+        ("p_permutation (pearson)", POSITIVES): ("p (Freedman–Lane)", sound["p_permutation"]),
+        ("p_adjusted (max-T)", POSITIVES): ("corrected p (max-T)", sound["p_adjusted"]),
+    }
+    shown = {
+        name: values
+        for (quantity, what), (name, values) in known.items()
+        if calibration.holds(quantity, what, alone)
+    }
+    if not shown or sound.empty:
+        return []
+    failing = [
+        f"{name} in the world with {', '.join(sorted(calibration.failed[key]))}"
+        for key, (name, _) in known.items()
+        if calibration.failed.get(key)
+    ]
+    words = (
+        "Not inference about these languages: they are related, and with relations these columns "
+        "miss their level in simulation (" + "; ".join(failing) + "). "
+        if failing
+        else ""
     )
-    lost = shown.loc[~identifiable, ["intermediate", "target", "distance", "n", "r", "note"]]
-    if lost.empty:
-        return [sound]
-    reason = f"Not identifiable: {len(lost)} more rows, and why"
-    folded = table(lost, "r describes these languages and says nothing beyond.", summary=reason)
-    return [sound, folded] if identifiable.any() else [folded]
+    summary = "Only if languages were independent draws: bootstrap and permutation over languages"
+    rows = pd.DataFrame({**columns, **shown}).head(MOST_ROWS)
+    return [table(rows, words + cut(len(sound)), 3, summary)]
 
 
-def slope_block(slopes: pd.DataFrame) -> Block:
-    """Return the slopes under every model of kinship; what is not identifiable has no interval."""
+def slope_block(slopes: pd.DataFrame, target: str) -> list[Block]:
+    """Return the slopes under every model of kinship, folded, the given target first."""
+    if "model" not in slopes:
+        return []
     rows = slopes.dropna(subset=["estimate"])
+    rows = rows.assign(other=rows["target"] != target).sort_values("other", kind="stable")
     sound = rows["identifiable"].astype(bool)
     shown = pd.DataFrame(
         {
@@ -89,94 +184,117 @@ def slope_block(slopes: pd.DataFrame) -> Block:
             "note": rows["note"].fillna(""),
         }
     )
-    return table(
-        shown,
-        "The drop's slope on the primary distance given pretraining size, under four ideas of how "
-        "related languages depend on one another. lambda: share of the variance that relatedness "
-        "explains (REML). The random effect of family has no interval: it failed the simulation.",
-        decimals=2,
-        summary="Every slope, under four models of kinship",
-    )
+    more = f" The first {MOST_ROWS} of {len(shown)} rows." if len(shown) > MOST_ROWS else ""
+    return [
+        table(
+            shown.head(MOST_ROWS),
+            "The drop's slope on the primary distance given the covariates, under five ideas of "
+            "how related languages depend on one another. lambda: share of the variance that "
+            "relatedness explains (REML). A model that failed the simulation has no interval."
+            + more,
+            decimals=2,
+            summary="Every slope, under five models of kinship",
+        )
+    ]
 
 
-def interaction_block(interactions: pd.DataFrame, target: str) -> Block:
-    """Return the changes of slope, the primary target and the mixed model first."""
-    rows = interactions.assign(
-        first=(interactions["target"] != target) * 2 + (interactions["model"] == "paired change")
-    ).sort_values("first", kind="stable")
-    sound = rows["identifiable"].astype(bool)
-    paired = rows["model"] == "paired change"
-    within = (
-        paired & rows["estimate_within"].notna() if "estimate_within" in rows else paired & False
+def interaction_blocks(interactions: pd.DataFrame, target: str) -> list[Block]:
+    """Return the changes of slope by mixed model, the primary target's shown, others folded."""
+    if "model" not in interactions:
+        return []
+    mixed = interactions["model"].str.startswith("mixed model")
+    rows = interactions[mixed | ~interactions["target"].isin(interactions.loc[mixed, "target"])]
+    rows = rows.assign(first=rows["intermediate"] != ALL).sort_values("first", kind="stable")
+    caption = (
+        "Change of the slope by intermediate training, points of drop (or log odds of error) per "
+        "0.1 of distance; below zero is flatter. Model: drop ~ distance × trained + covariates, "
+        "with random effects of language without and with training, of language by task, of task, "
+        "of run (seed) and of the slopes of task and run. Intervals are for one row at a time; "
+        "Holm's correction over tasks is in interactions.csv. A row without an interval has one "
+        "run a task, or a method that failed the simulation."
     )
-    # A paired change knows nothing of the spread between runs and failed the simulation: its
-    # interval is for the runs at hand, and no p is printed.
-    chosen = rows[["estimate", "ci_low", "ci_high", "p"]].copy()
-    chosen["p"] = chosen["p"].where(~paired)
-    for name, other in (
-        ("estimate", "estimate_within"),
-        ("ci_low", "ci_low_within"),
-        ("ci_high", "ci_high_within"),
-    ):
-        if within.any():
-            chosen[name] = chosen[name].where(~within, rows[other])
-    model = rows["model"].where(~within, "paired change, within families")
+    blocks = []
+    for name in sorted(dict.fromkeys(rows["target"]), key=lambda other: other != target):
+        part = rows[rows["target"] == name]
+        sound = part["identifiable"].astype(bool)
+        shown = pd.DataFrame(
+            {
+                "intermediate": part["intermediate"],
+                "model": part["model"].str.removeprefix("mixed model").str.lstrip(":, "),
+                "change per 0.1": part["estimate"],
+                "95% interval": interval(part["ci_low"].where(sound), part["ci_high"].where(sound)),
+                "detectable": part["detectable"].where(sound),
+                "note": part["note"].fillna(""),
+            }
+        )
+        if name == target:
+            blocks.append(table(shown, f"{name}. {caption}", decimals=2))
+        else:
+            blocks.append(table(shown, "", 2, f"{name}: change of the slope"))
+    return blocks
+
+
+def uncertainty_block(uncertainty: pd.DataFrame) -> list[Block]:
+    """Return what seeds and items add to each slope, folded."""
+    if uncertainty.empty:
+        return []
     shown = pd.DataFrame(
         {
-            "target": rows["target"],
-            "intermediate": rows["intermediate"],
-            "model": model,
-            "change per 0.1": chosen["estimate"],
-            "95% interval": interval(chosen["ci_low"].where(sound), chosen["ci_high"].where(sound)),
-            "p": chosen["p"].where(sound),
-            "detectable": rows["detectable"].where(sound),
-            "note": rows["note"].fillna(""),
+            "source": uncertainty["source"],
+            "target": uncertainty["target"],
+            "points per 0.1": uncertainty["slope"],
+            "seeds": uncertainty["seeds"].astype(int),
+            "lowest seed": uncertainty["slope_lowest_seed"],
+            "highest seed": uncertainty["slope_highest_seed"],
+            "s.e. languages": uncertainty["se_languages"],
+            "s.e. seeds": uncertainty["se_seeds"],
+            "s.e. items": uncertainty["se_items"],
+            "95%, languages and seeds": interval(uncertainty["ci_low"], uncertainty["ci_high"]),
         }
     )
-    return table(
-        shown,
-        "Change of the slope by intermediate training, points of drop (or log odds of error) per "
-        "0.1 of distance; below zero is flatter. The mixed model has random effects of language, "
-        "of its response to training, of run and of the run's slope. A paired change is for the "
-        "runs at hand: it knows nothing of the spread between runs, so its interval is narrower "
-        "than a new run would find it, and it has no p.",
-        decimals=2,
-    )
+    return [
+        table(
+            shown.head(MOST_ROWS),
+            "The slope within families, and what its uncertainty is made of. Items: each "
+            "language's answers drawn anew (an upper bound, since languages share items), part of "
+            "that of languages. Seeds: a run may tilt all languages at once, which no residual "
+            "over languages shows; the last column is the interval for a new run.",
+            decimals=2,
+            summary="What seeds and items add",
+        )
+    ]
 
 
-def uncertainty_block(uncertainty: pd.DataFrame) -> Block:
-    shown = uncertainty.rename(
-        columns={
-            "slope": "points per 0.1",
-            "slope_lowest_seed": "lowest seed",
-            "slope_highest_seed": "highest seed",
-            "se_seeds": "s.e. from seeds",
-            "se_items": "s.e. from items",
-        }
-    )
-    return table(
-        shown.astype({"seeds": int}),
-        "What seeds and items add to each slope. Items: each language's answers drawn anew, an "
-        "upper bound, since languages share items. Both are contained in the intervals above.",
-        decimals=2,
-        summary="What seeds and items add",
-    )
-
-
-def calibration_block(calibration: pd.DataFrame) -> Block:
-    wide = calibration.pivot_table(
+def calibration_block(calibration: Calibration) -> list[Block]:
+    """Return how every method did on data whose truth is known, and where it is printed."""
+    found = calibration.table
+    if found is None:
+        return []
+    wide = found.pivot_table(
         index=["quantity", "what"], columns="world", values="value", sort=False
     )
-    judged = calibration.groupby(["quantity", "what"], sort=False)["verdict"].agg(
-        lambda verdicts: "fails" if "fails" in set(verdicts) else "holds"
-    )
-    shown = wide.reset_index().assign(verdict=judged.to_numpy())
-    draws = int(calibration["draws"].max())
-    return table(
-        shown,
-        f"{draws:,} draws with the real 14 languages, families, distances and sizes. False "
-        "positives should be 0.04 to 0.06 (fewer is caution, more fails), coverage 0.93 to 0.97, "
-        "bias nil. Worlds: languages independent; families with effects of their own (half of the "
-        "variance); a language tree (half of the variance).",
-        decimals=3,
-    )
+    wide = wide[[name for name in WORLDS if name in wide]]
+    verdicts = []
+    for quantity, what in wide.index:
+        failed = calibration.failed.get((quantity, what), set())
+        verdicts.append(
+            "holds"
+            if calibration.holds(quantity, what)
+            else f"fails: {', '.join(sorted(failed))}"
+            if failed
+            else "not tried in every world"
+        )
+    shown = wide.reset_index().assign(verdict=verdicts)
+    draws = int(found["draws"].max())
+    return [
+        table(
+            shown,
+            f"{draws:,} draws with the real 14 languages of XNLI, their families, tree, distances, "
+            "sizes and scripts. False positives should be .04 to .06 (fewer is caution, more "
+            "fails), coverage .93 to .97 (more is caution), bias below a tenth of the planted "
+            "effect. Worlds: languages independent; families with effects of their own (half of "
+            "the variance); a language tree (half of the variance).",
+            decimals=3,
+            summary="Every method, in three worlds",
+        )
+    ]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from stages.errors import UserError
+from stages.statistics.outcomes import RETRIEVED
 
 REFERENCE = "en"
 MACROLANGUAGES = {"ara": "ar", "swa": "sw", "zho": "zh", "arb": "ar", "swh": "sw", "cmn": "zh"}
@@ -88,7 +89,7 @@ def choose(scores: pd.DataFrame, path: Path) -> pd.DataFrame:
         metric = next((m for m in PREFERRED_METRICS if m in metrics), metrics[0])
         chosen = rows[(rows["split"] == split) & (rows["metric"] == metric)]
         for (method, intermediate), cell in chosen.groupby(["method", "intermediate"]):
-            if REFERENCE not in set(cell["language"]):
+            if REFERENCE not in set(cell["language"]) and target not in RETRIEVED:
                 raise UserError(
                     f"{path}: no '{REFERENCE}' row for {method}, {intermediate} on {target}; the "
                     "drop is measured from English, so every cell needs its English score."

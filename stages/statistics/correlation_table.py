@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 import pandas as pd
 
 from stages.statistics.bootstrap import bca_interval
 from stages.statistics.collinearity import variance_inflation
 from stages.statistics.designs import Design, designs
-from stages.statistics.families import blocks, indicators, orders_within
 from stages.statistics.identifiability import unidentifiable
 from stages.statistics.influence import leave_one_family_out, leave_one_language_out
-from stages.statistics.moments import Array, ranks
+from stages.statistics.moments import ranks
 from stages.statistics.multiplicity import comparable, holm, max_t
 from stages.statistics.partial_correlation import by_pingouin, closed_form
 from stages.statistics.permutation import (
     freedman_lane,
     observed_r,
-    p_values,
-    permuted,
     random_orders,
 )
 from stages.statistics.power import detectable_correlation
 from stages.statistics.remarks import coverage, extremes, notes, ties
+from stages.statistics.settings import Settings
+from stages.statistics.within_families import Family, largest_z, variance_left, within
 
 METHODS = ("pearson", "spearman")
 # Above so many rows pingouin's overhead takes minutes; its closed form is used instead.
@@ -34,6 +31,7 @@ RESULTS = ["n", "r", "ci_low", "ci_high", "p", "p_permutation", "p_adjusted"]
 COLUMNS = [*KEYS, *RESULTS, "identifiable", "note"]
 BESIDE = [
     *["primary", "r_alone", "bca_low", "bca_high", "exact", "p_holm"],
+    *["r_within_families", "within_low", "within_high"],
     *["p_within_families", "p_within_families_adjusted"],
     *["without_language_low", "without_language_low_name"],
     *["without_language_high", "without_language_high_name"],
@@ -43,36 +41,14 @@ BESIDE = [
 ]
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What is fixed before any result: the primary contrast, and the size of the resampling."""
-
-    primary: dict[str, object]
-    permutations: int = 9999
-    bootstrap: int = 2000
-    seed: int = 1
-
-
-@dataclass
-class Family:
-    """The exploratory family's largest |z| under each permutation, over all designs."""
-
-    size: int
-    largest: dict[str, Array] = field(default_factory=dict)
-
-    def add(self, name: str, maxima: Array) -> None:
-        known = self.largest.get(name, np.zeros(len(maxima)))
-        self.largest[name] = np.maximum(known, maxima)
-
-
 def correlation_tables(
     outcomes: pd.DataFrame, languages: pd.DataFrame, covariates: list[str], settings: Settings
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return partial_correlations.csv and, row for row, robustness.csv.
 
-    The second holds what stands beside each: r without covariates, the BCa interval, p by
-    permutation within families, the ranges without one language and without one family, variance
-    inflation, the distance's coverage and the detectable correlation.
+    The second holds what stands beside each: r without covariates, the BCa interval, r, interval
+    and p by permutation within families, the ranges without one language and without one family,
+    variance inflation, the distance's coverage and the detectable correlation.
     """
     distances = [str(name) for name in languages if str(name).startswith("distance_")]
     rows: list[dict[str, object]] = []
@@ -156,7 +132,7 @@ def computed_rows(
     detectable = detectable_correlation(n, k)
     inflation = [variance_inflation(pd.Series(x[:, i]), pd.DataFrame(z)) for i in range(len(names))]
     covered = [coverage(design.languages, name) for name in names]
-    p_within, z_within = within(design, rx, ry, rz, tested, settings, family)
+    inside = within(design, rx, ry, rz, tested, method, settings, family)
     without = leave_one_language_out(x, y, z, method)
     families = design.families
     others = leave_one_family_out(x, y, z, families, method) if families else {}
@@ -186,65 +162,16 @@ def computed_rows(
                     "bca_low": low[i, j],
                     "bca_high": high[i, j],
                     "exact": exact,
-                    "p_within_families": p_within[i, j],
+                    **{name: column[i, j] for name, column in inside.items()},
                     **extremes("language", design.languages.index, without[:, i, j]),
                     **extremes("family", others, np.array([r[i, j] for r in others.values()])),
                     "vif": inflation[i],
                     "coverage": covered[i],
                     "detectable_r": detectable,
                     "z": z_values[i, j],
-                    "z_within": z_within[i, j],
                 }
             )
     return rows
-
-
-def within(
-    design: Design,
-    x: Array,
-    y: Array,
-    z: Array,
-    tested: np.ndarray,
-    settings: Settings,
-    family: Family,
-) -> tuple[Array, Array]:
-    """Return p by permutation within family blocks (p x m), and the |z| behind it."""
-    empty = np.full((x.shape[1], y.shape[1]), np.nan)
-    if design.families is None:
-        return empty, empty
-    names = blocks(design.families)
-    given = np.column_stack([z, indicators(names)])
-    freedom = len(x) - given.shape[1] - 2
-    if freedom < 3 or np.linalg.matrix_rank(given - given.mean(axis=0)) < given.shape[1]:
-        return empty, empty
-    # A distance that the blocks and covariates tell has nothing left to be tested.
-    left = np.array([variance_left(x[:, i], given) > 1e-9 for i in range(x.shape[1])])
-    if not left.any():
-        return empty, empty
-    orders = orders_within(names, settings.permutations, settings.seed)
-    p, z_values = empty.copy(), empty.copy()
-    p[left] = p_values(x[:, left], y, given, orders, exact=False)
-    z_values[left] = comparable(observed_r(x[:, left], y, given), freedom)
-    if (left & tested).any():
-        maxima = largest_z(x[:, left & tested], y, given, orders, freedom)
-        family.add("within", maxima)
-    return p, z_values
-
-
-def variance_left(values: Array, given: Array) -> float:
-    """Return the share of a distance that the given columns leave; 0 where it is constant."""
-    if np.ptp(values) <= 1e-12:
-        return 0.0
-    return 1.0 / variance_inflation(pd.Series(values), pd.DataFrame(given))
-
-
-def largest_z(x: Array, y: Array, z: Array, orders: np.ndarray, freedom: int) -> Array:
-    """Return the largest |z| over all pairs under each permutation.
-
-    One permutation serves every pair of one set of languages, so their dependence is kept.
-    """
-    maxima = [np.abs(batch).max(axis=(1, 2)) for batch in permuted(x, y, z, orders)]
-    return comparable(np.concatenate(maxima), freedom)
 
 
 def adjust(table: pd.DataFrame, family: Family) -> None:

@@ -79,9 +79,10 @@ def lacking(x: pd.DataFrame, y: pd.DataFrame, covered: pd.Series) -> str:
     reasons = []
     for what, missing in (
         ("distance", x.isna().any(axis=1)),
-        ("score", y.isna().any(axis=1)),
+        ("comparable score", y.isna().any(axis=1)),
         ("covariate", ~covered),
     ):
         if missing.any():
-            reasons.append(f"without {' '.join(map(str, missing[missing].index))} (no {what})")
+            codes = " ".join(map(str, missing[missing].index))
+            reasons.append(f"without {int(missing.sum())} for want of a {what}: {codes}")
     return "; ".join(reasons)

@@ -22,7 +22,8 @@ def unidentifiable(
     """
     n, k = len(distance), covariates.shape[1]
     if n <= k + 3:
-        return f"{n} languages, {k} covariates: needs more than {k + 3} languages"
+        given = f"{k} covariate{'' if k == 1 else 's'}"
+        return f"{n} languages, {given}: needs more than {k + 3} languages"
     if distance.nunique() < 2:
         return f"the distance is the same for all {n} languages"
     centred = covariates.to_numpy(float) - covariates.to_numpy(float).mean(axis=0)

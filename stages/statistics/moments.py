@@ -22,15 +22,24 @@ def standardise(values: Array) -> Array:
     return np.asarray(centred / np.where(scale > 0, scale, 1.0))
 
 
-def residuals(values: Array, covariates: Array) -> Array:
-    """Return `values` (n x m) less their least-squares fit on `covariates` (n x k) and 1."""
-    basis = orthonormal(covariates)
-    centred = values - values.mean(axis=0)
+def residuals(values: Array, covariates: Array, weight: Array | None = None) -> Array:
+    """Return `values` (n x m) less their least-squares fit on `covariates` (n x k) and 1.
+
+    weight : n x n, the inverse root of the observations' covariance; residuals are weighted then
+    """
+    basis = orthonormal(covariates, weight)
+    centred = values - values.mean(axis=0) if weight is None else weight @ values
     return np.asarray(centred - basis @ (basis.T @ centred))
 
 
-def orthonormal(covariates: Array) -> Array:
-    """Return an orthonormal basis (n x k) of the covariates' columns, centred."""
+def orthonormal(covariates: Array, weight: Array | None = None) -> Array:
+    """Return an orthonormal basis of the covariates' columns, centred (n x k).
+
+    With weights it is that of the weighted columns and of a weighted 1 (n x k + 1).
+    """
+    if weight is not None:
+        columns = np.column_stack([np.ones(len(covariates)), covariates])
+        return np.asarray(np.linalg.qr(weight @ columns)[0])
     centred = covariates - covariates.mean(axis=0)
     return np.asarray(np.linalg.qr(centred)[0] if covariates.shape[1] else centred)
 

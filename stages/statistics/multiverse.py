@@ -6,12 +6,17 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+from scipy.special import stdtr
 
-from stages.statistics.moments import ranks, residuals
+from stages.statistics.designs import by_pattern
+from stages.statistics.families import comparison
+from stages.statistics.moments import Array, ranks, residuals
 from stages.statistics.outcomes import OUTCOMES
 
-COLUMNS = ["source", "target", "distance", "covariates", "outcome", "languages", "method"]
-COLUMNS += ["n", "r", "p"]
+CHOICES = ["distance", "covariates", "kinship", "outcome", "languages", "method"]
+COLUMNS = ["source", "target", *CHOICES, "n", "r", "p"]
+# How relatives are held: as independent, or compared within families only.
+INDEPENDENT, WITHIN = "independent", "within families"
 
 
 def specifications(
@@ -20,9 +25,10 @@ def specifications(
     """Return the partial correlation of every specification for every source and target.
 
     The choices: distance (kind and formula), covariates (none, those of the study, those and
-    tokenizer fertility, those and script), outcome, languages (all, without the largest family,
-    that family only, without the two with the least pretraining text), method.
-    p is Student's and descriptive; what leaves n <= k + 4 or no variance is left out.
+    tokenizer fertility, those and script), kinship (languages independent, or within families),
+    outcome, languages (all, without the largest family, that family only, without the two with
+    the least pretraining text), method.
+    p is Student's; what leaves n <= k + 4 or no variance is left out.
     """
     distances = [str(name) for name in languages if str(name).startswith("distance_")]
     frames = [pd.DataFrame(columns=COLUMNS)]
@@ -31,52 +37,66 @@ def specifications(
         table = languages.loc[wide.index].assign(latin=is_latin(languages.loc[wide.index]))
         for label, chosen in language_sets(table):
             for names in covariate_sets(table.loc[chosen], covariates):
-                for distance in distances:
-                    used = table.loc[chosen, [distance, *names]].astype(float).dropna()
-                    y = wide.loc[used.index].dropna(axis=1)
-                    frames.append(correlate_one(used, y, distance, names, label, str(target)))
+                part = table.loc[chosen].dropna(subset=names)
+                for x in by_pattern(part[distances]):
+                    used = part.dropna(subset=[distances[i] for i in x])
+                    for y in by_pattern(wide.loc[used.index]):
+                        values = wide.loc[used.index].iloc[:, y].dropna()
+                        shared = {"target": str(target), "languages": label}
+                        some = [distances[i] for i in x]
+                        frames += correlate_all(used.loc[values.index], values, some, names, shared)
     filled = [frame for frame in frames if len(frame)]
     return pd.concat(filled, ignore_index=True)[COLUMNS] if filled else frames[0]
 
 
-def correlate_one(
-    used: pd.DataFrame, y: pd.DataFrame, distance: str, names: list[str], label: str, target: str
-) -> pd.DataFrame:
-    """Return the rows of one distance, covariate set and language set, for all outcomes."""
-    from scipy.stats import t
-
-    n, k = len(used), len(names)
-    if n <= k + 4 or used[distance].nunique() < 3 or not y.shape[1]:
-        return pd.DataFrame()
+def correlate_all(
+    used: pd.DataFrame,
+    values: pd.DataFrame,
+    distances: list[str],
+    names: list[str],
+    shared: dict[str, str],
+) -> list[pd.DataFrame]:
+    """Return the rows of one set of languages and covariates, for all distances and outcomes."""
+    n = len(used)
+    if n <= len(names) + 4 or not values.shape[1]:
+        return []
+    distances = [name for name in distances if used[name].nunique() > 2]
+    kinds: dict[str, tuple[Array, Array | None]] = {INDEPENDENT: (np.zeros((n, 0)), None)}
+    held = comparison(used)
+    if held is not None and held.block.shape[1]:
+        kinds[WITHIN] = (held.block, held.weight)
+    x, y = used[distances].to_numpy(float), values.to_numpy(float)
+    z = used[names].to_numpy(float).reshape(n, len(names))
     frames = []
     for method in ("pearson", "spearman"):
-        shape = ranks if method == "spearman" else np.asarray
-        x = shape(used[[distance]].to_numpy(float))
-        z = shape(used[names].to_numpy(float)) if names else np.zeros((n, 0))
-        e_x, e_y = residuals(x, z), residuals(shape(y.to_numpy(float)), z)
-        norms = np.linalg.norm(e_x) * np.linalg.norm(e_y, axis=0)
-        if np.linalg.norm(e_x) < 1e-9 * max(1.0, float(np.linalg.norm(x))):
-            continue
-        r = np.clip((e_x.T @ e_y)[0] / np.where(norms > 0, norms, np.nan), -1, 1)
-        freedom = n - k - 2
-        p = 2 * t.sf(np.abs(r) * np.sqrt(freedom / np.clip(1 - r**2, 1e-15, None)), freedom)
-        frames.append(
-            pd.DataFrame(
+        a, b, c = (ranks(x), ranks(y), ranks(z)) if method == "spearman" else (x, y, z)
+        for kind, (member, weight) in kinds.items():
+            given = np.column_stack([c, member])
+            freedom = n - given.shape[1] - 2
+            if freedom < 3 or not distances:
+                continue
+            e_x, e_y = residuals(a, given, weight), residuals(b, given, weight)
+            size_x, size_y = np.linalg.norm(e_x, axis=0), np.linalg.norm(e_y, axis=0)
+            size_x[size_x < 1e-9 * np.maximum(1.0, np.linalg.norm(a, axis=0))] = np.nan
+            size_y[size_y == 0] = np.nan
+            r = np.clip(e_x.T @ e_y / np.outer(size_x, size_y), -1, 1)
+            t = np.abs(r) * np.sqrt(freedom / np.clip(1 - r**2, 1e-15, None))
+            m = values.shape[1]
+            frame = pd.DataFrame(
                 {
-                    "source": [str(column[1]) for column in y.columns],
-                    "target": target,
-                    "distance": distance,
+                    "source": np.tile([str(column[1]) for column in values.columns], len(r)),
+                    "distance": np.repeat(distances, m),
                     "covariates": "+".join(names) or "-",
-                    "outcome": [str(column[0]) for column in y.columns],
-                    "languages": label,
+                    "kinship": kind,
+                    "outcome": np.tile([str(column[0]) for column in values.columns], len(r)),
                     "method": method,
                     "n": n,
-                    "r": r,
-                    "p": p,
+                    "r": r.ravel(),
+                    "p": 2 * stdtr(freedom, -t.ravel()),
                 }
             )
-        )
-    return pd.concat(frames).dropna(subset=["r"]) if frames else pd.DataFrame()
+            frames.append(frame.assign(**shared).dropna(subset=["r"]))
+    return frames
 
 
 def language_sets(table: pd.DataFrame) -> Iterator[tuple[str, pd.Index]]:
@@ -113,24 +133,28 @@ def is_latin(languages: pd.DataFrame) -> pd.Series:
 
 
 def agreement(curve: pd.DataFrame) -> pd.DataFrame:
-    """Return how many specifications agree in sign and pass 5%: all, and by kind of distance."""
+    """Return how many specifications agree in sign and pass 5%: all, and by kind of distance.
+
+    Passing is counted within families, where p holds; taken as independent it is descriptive.
+    """
     kinds = curve["distance"].str.removeprefix("distance_").str.split("_").str[0]
-    both = pd.concat([curve.assign(kind="all"), curve.assign(kind=kinds)])
-    rows = []
-    for (source, target, kind), found in both.groupby(["source", "target", "kind"], sort=False):
-        sign = np.sign(found["r"].median())
-        agrees = np.sign(found["r"]) == sign
-        rows.append(
-            {
-                "source": source,
-                "target": target,
-                "kind": kind,
-                "specifications": len(found),
-                "median_r": found["r"].median(),
-                "lowest_r": found["r"].quantile(0.05),
-                "highest_r": found["r"].quantile(0.95),
-                "share_same_sign": agrees.mean(),
-                "share_same_sign_and_p_below_0.05": (agrees & (found["p"] < 0.05)).mean(),
-            }
-        )
-    return pd.DataFrame(rows)
+    both = pd.concat([curve.assign(kind="all"), curve.assign(kind=kinds)], ignore_index=True)
+    keys = ["source", "target", "kind"]
+    median = both.groupby(keys, sort=False)["r"].transform("median")
+    both["agrees"] = np.sign(both["r"]) == np.sign(median)
+    both["passes"] = both["agrees"] & (both["p"] < 0.05)
+    both["passes_within"] = both["passes"].astype(float).where(both["kinship"] == WITHIN)
+    both["passes_independent"] = both["passes"].astype(float).where(both["kinship"] != WITHIN)
+    found = both.groupby(keys, sort=False)
+    ends = found["r"].quantile(np.array([0.05, 0.95])).unstack()
+    return pd.DataFrame(
+        {
+            "specifications": found.size(),
+            "median_r": found["r"].median(),
+            "lowest_r": ends[0.05],
+            "highest_r": ends[0.95],
+            "share_same_sign": found["agrees"].mean(),
+            "share_same_sign_and_p_below_0.05_within_families": found["passes_within"].mean(),
+            "share_same_sign_and_p_below_0.05_independent": found["passes_independent"].mean(),
+        }
+    ).reset_index()

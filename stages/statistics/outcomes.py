@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from stages.tasks.table import TASKS
+
 BASELINE = "none"
 OUTCOMES = ("drop", "relative_drop", "logit_drop", "change")
 UNITS = {
@@ -13,6 +15,10 @@ UNITS = {
     "logit_drop": "log odds",
     "change": "percentage points of drop that intermediate training takes away",
 }
+
+
+# English is what is searched with or for: there is no English score, and all of it is the most.
+RETRIEVED = {name for name, task in TASKS.items() if task.head in ("retrieval", "mining")}
 
 
 def source_name(method: str, intermediate: str) -> str:
@@ -27,7 +33,9 @@ def degradation(scores: pd.DataFrame, reference: str = "en") -> pd.DataFrame:
 
     scores : method, intermediate, target, language, seed, value (percent), n
     Columns: source, target, language, value, english, n, seeds and
-      drop           percentage points, English minus language
+      drop           percentage points, English minus language; 100 minus language where English
+                     is the other side (Tatoeba, BUCC), and missing for languages whose pool of
+                     candidates is not the usual one: hits among fewer are easier
       relative_drop  the same in percent of English
       logit_drop     difference of log odds; 0 and 100% count as half an item
       change         drop without intermediate training minus drop with it, of the same method;
@@ -48,12 +56,16 @@ def degradation(scores: pd.DataFrame, reference: str = "en") -> pd.DataFrame:
     index = pd.MultiIndex.from_frame(rows[["source", "target"]])
     rows["english"] = english["value"].reindex(index).to_numpy()
     english_n = english["n"].reindex(index).to_numpy(dtype=float)
+    retrieved = rows["target"].isin(RETRIEVED).to_numpy() & rows["english"].isna().to_numpy()
+    rows.loc[retrieved, "english"] = 100.0
+    rows.loc[retrieved & other_pool(rows), "value"] = np.nan
     rows["drop"] = rows["english"] - rows["value"]
     with np.errstate(divide="ignore", invalid="ignore"):
         rows["relative_drop"] = np.where(
             rows["english"] > 0, 100 * rows["drop"] / rows["english"], np.nan
         )
-    rows["logit_drop"] = log_odds(rows["english"].to_numpy(), english_n) - log_odds(
+    of_english = log_odds(rows["english"].to_numpy(), english_n)
+    rows["logit_drop"] = np.where(retrieved, 0.0, of_english) - log_odds(
         rows["value"].to_numpy(), rows["n"].to_numpy(dtype=float)
     )
     baseline = rows[rows["intermediate"] == BASELINE].set_index(["method", "target", "language"])
@@ -61,6 +73,15 @@ def degradation(scores: pd.DataFrame, reference: str = "en") -> pd.DataFrame:
     rows["change"] = baseline["drop"].reindex(index).to_numpy() - rows["drop"]
     rows.loc[rows["intermediate"] == BASELINE, "change"] = np.nan
     return rows
+
+
+def other_pool(rows: pd.DataFrame) -> np.ndarray:
+    """Tell which rows search another number of candidates than most languages of their target."""
+    usual = rows.groupby("target")["n"].transform(
+        lambda n: n.mode().iloc[0] if n.notna().any() else np.nan
+    )
+    searched = rows["target"].map(lambda name: TASKS[name].head if name in TASKS else "")
+    return ((searched == "retrieval") & rows["n"].notna() & (rows["n"] != usual)).to_numpy()
 
 
 def log_odds(percent: np.ndarray, n: np.ndarray) -> np.ndarray:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
+
+from stages.statistics.moments import Array
 
 
 @dataclass(frozen=True)
@@ -105,3 +108,15 @@ def fisher_interval(
     inflation = 1 + r**2 / 2 if method == "spearman" else 1.0
     half = float(norm.ppf(0.5 + level / 2)) * math.sqrt(inflation / (n - k - 3))
     return math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half)
+
+
+def fisher_intervals(
+    r: Array, n: int, k: int, method: str = "pearson", level: float = 0.95
+) -> tuple[Array, Array]:
+    """Return the same for an array of correlations."""
+    from scipy.stats import norm
+
+    inflation = 1 + r**2 / 2 if method == "spearman" else 1.0
+    half = float(norm.ppf(0.5 + level / 2)) * np.sqrt(inflation / (n - k - 3))
+    z = np.arctanh(np.clip(r, -1 + 1e-12, 1 - 1e-12))
+    return np.tanh(z - half), np.tanh(z + half)

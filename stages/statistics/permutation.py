@@ -34,10 +34,15 @@ def random_orders(n: int, count: int, seed: int) -> npt.NDArray[np.int64]:
     return np.argsort(generator.random((count, n)), axis=1)
 
 
-def permuted(x: Array, y: Array, z: Array, chosen: npt.NDArray[np.int64]) -> Iterator[Array]:
-    """Yield the partial correlations under the permutations, in batches of b x p x m."""
-    basis = orthonormal(z)
-    e_x, e_y = residuals(x, z), residuals(y, z)
+def permuted(
+    x: Array, y: Array, z: Array, chosen: npt.NDArray[np.int64], weight: Array | None = None
+) -> Iterator[Array]:
+    """Yield the partial correlations under the permutations, in batches of b x p x m.
+
+    weight : n x n, of related observations (`residuals`); what is permuted is weighted first
+    """
+    basis = orthonormal(z, weight)
+    e_x, e_y = residuals(x, z, weight), residuals(y, z, weight)
     e_x = e_x / np.linalg.norm(e_x, axis=0)
     e_y = e_y / np.linalg.norm(e_y, axis=0)
     n = len(x)
@@ -48,9 +53,9 @@ def permuted(x: Array, y: Array, z: Array, chosen: npt.NDArray[np.int64]) -> Ite
         numerator = e_x[inverse].transpose(0, 2, 1).reshape(-1, n) @ e_y
         numerator = numerator.reshape(len(order), x.shape[1], y.shape[1])
         lost = np.zeros((len(order), y.shape[1]))
-        if z.shape[1]:
+        if basis.shape[1]:
             fitted = basis[inverse].transpose(0, 2, 1).reshape(-1, n) @ e_y
-            lost = (fitted.reshape(len(order), z.shape[1], -1) ** 2).sum(axis=1)
+            lost = (fitted.reshape(len(order), basis.shape[1], -1) ** 2).sum(axis=1)
         left = np.sqrt(np.clip(1.0 - lost, 1e-12, None))
         yield np.clip(numerator / left[:, None, :], -1.0, 1.0)
 
@@ -66,20 +71,27 @@ def freedman_lane(
     return p_values(x, y, z, chosen, exact), exact
 
 
-def p_values(x: Array, y: Array, z: Array, chosen: npt.NDArray[np.int64], exact: bool) -> Array:
+def p_values(
+    x: Array,
+    y: Array,
+    z: Array,
+    chosen: npt.NDArray[np.int64],
+    exact: bool,
+    weight: Array | None = None,
+) -> Array:
     """Return p-values (p x m) over the chosen permutations.
 
     Monte-Carlo p-values count the observed order among the permutations, (b + 1) / (B + 1).
     """
-    observed = np.abs(observed_r(x, y, z))
+    observed = np.abs(observed_r(x, y, z, weight))
     reached = np.zeros(observed.shape)
-    for batch in permuted(x, y, z, chosen):
+    for batch in permuted(x, y, z, chosen, weight):
         reached += (np.abs(batch) >= observed - 1e-9).sum(axis=0)
     return reached / len(chosen) if exact else (reached + 1) / (len(chosen) + 1)
 
 
-def observed_r(x: Array, y: Array, z: Array) -> Array:
+def observed_r(x: Array, y: Array, z: Array, weight: Array | None = None) -> Array:
     """Return the partial correlations (p x m) of every x with every y given z."""
-    e_x, e_y = residuals(x, z), residuals(y, z)
+    e_x, e_y = residuals(x, z, weight), residuals(y, z, weight)
     norms = np.linalg.norm(e_x, axis=0)[:, None] * np.linalg.norm(e_y, axis=0)[None, :]
     return np.asarray(np.clip(e_x.T @ e_y / norms, -1.0, 1.0))

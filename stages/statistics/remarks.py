@@ -39,3 +39,20 @@ def coverage(languages: pd.DataFrame, distance: str) -> float:
         if name in languages:
             return float(pd.to_numeric(languages[name], errors="coerce").mean())
     return float("nan")
+
+
+def without(names: pd.Series, kept: pd.Index) -> str:
+    """Say which languages of a target have no score to compare, and how many these are."""
+    lost = sorted(set(map(str, names)) - set(map(str, kept)))
+    return f"without {len(lost)} for want of a comparable score: {' '.join(lost)}" if lost else ""
+
+
+def left_out(names: pd.Index, languages: pd.DataFrame, distance: str, covariates: list[str]) -> str:
+    """Say which of the languages lack the distance or a covariate, and how many these are."""
+    reasons = []
+    for what, columns in (("distance", [distance]), ("covariate", covariates)):
+        missing = languages.loc[names, columns].isna().any(axis=1)
+        if missing.any():
+            codes = " ".join(map(str, missing[missing].index))
+            reasons.append(f"without {int(missing.sum())} for want of a {what}: {codes}")
+    return "; ".join(reasons)

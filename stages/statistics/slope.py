@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +10,7 @@ from stages.statistics.moments import Array
 
 # Slopes are printed per tenth of the distance scale: about English-German to English-Russian.
 PER = 0.1
+POWER = 0.8
 
 
 @dataclass(frozen=True)
@@ -29,30 +29,66 @@ class Slope:
     detectable: float
 
 
-def slope(y: Array, x: Array, z: Array) -> Slope | None:
-    """Return the slope of y (n) on x (n) given z (n x k); None with no degrees of freedom left."""
-    n, k = len(y), z.shape[1]
+@dataclass(frozen=True)
+class Slopes:
+    """m slopes of one design, per unit of distance: estimates, standard errors, freedom."""
+
+    estimate: Array
+    se: Array
+    freedom: int
+
+    def one(self, position: int = 0) -> Slope:
+        return summarise(float(self.estimate[position]), float(self.se[position]), self.freedom)
+
+
+def slopes(y: Array, x: Array, z: Array, weight: Array | None = None) -> Slopes | None:
+    """Return the slopes of every y (n x m) on x (n) given z (n x k).
+
+    weight : n x n, the inverse root of the covariance of related observations (`Comparison`)
+    None with no degrees of freedom left, or where the covariates tell x.
+    """
+    n, k = len(x), z.shape[1]
     freedom = n - k - 2
     if freedom < 1:
         return None
     design = np.column_stack([x, np.ones(n), z])
     if np.linalg.matrix_rank(design) < design.shape[1]:
         return None
-    fit, *_ = np.linalg.lstsq(design, y, rcond=None)
-    left = y - design @ fit
-    variance = float(left @ left) / freedom
+    if weight is not None:
+        design, y = weight @ design, weight @ y
     inverse = np.linalg.inv(design.T @ design)
-    return summarise(float(fit[0]), math.sqrt(variance * inverse[0, 0]), freedom)
+    fit = inverse @ (design.T @ y)
+    variance = ((y - design @ fit) ** 2).sum(axis=0) / freedom
+    return Slopes(fit[0], np.sqrt(variance * inverse[0, 0]), freedom)
+
+
+def slope(y: Array, x: Array, z: Array) -> Slope | None:
+    """Return the slope of y (n) on x (n) given z (n x k); None where there is none."""
+    found = slopes(y[:, None], x, z)
+    return None if found is None else found.one()
 
 
 def summarise(estimate: float, se: float, freedom: float) -> Slope:
     """Return estimate and error per unit of distance as a Slope per 0.1, by Student's t."""
-    from scipy.stats import norm, t
+    from scipy.stats import t
 
-    estimate, se = estimate * PER, se * PER
     quantile = float(t.ppf(0.975, freedom))
     p = float(2 * t.sf(abs(estimate) / se, freedom)) if se > 0 else float("nan")
-    detectable = (quantile + float(norm.ppf(0.8))) * se
+    return by_quantile(estimate, se, freedom, quantile, p)
+
+
+def by_quantile(estimate: float, se: float, freedom: float, quantile: float, p: float) -> Slope:
+    """Return the same where |t|'s 95% quantile and p are known otherwise."""
+    from scipy.stats import norm
+
+    estimate, se = estimate * PER, se * PER
+    detectable = (quantile + float(norm.ppf(POWER))) * se
     return Slope(
         estimate, se, freedom, estimate - quantile * se, estimate + quantile * se, p, detectable
     )
+
+
+def without_interval(estimate: float) -> Slope:
+    """Return an estimate per unit of distance whose uncertainty cannot be told."""
+    unknown = float("nan")
+    return Slope(estimate * PER, unknown, unknown, unknown, unknown, unknown, unknown)

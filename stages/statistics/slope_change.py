@@ -11,11 +11,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from stages.statistics.families import blocks, indicators, orders_within
+from stages.statistics.families import Comparison, orders_within
 from stages.statistics.moments import Array
 from stages.statistics.outcomes import BASELINE
-from stages.statistics.permutation import observed_r, permuted
-from stages.statistics.slope import Slope, slope
+from stages.statistics.permutation import p_values
+from stages.statistics.slope import Slopes, slopes
 
 ALL = "all intermediate tasks"
 
@@ -36,38 +36,47 @@ def changes(outcomes: pd.DataFrame, target: str, method: str) -> pd.DataFrame:
     return paired
 
 
-def slope_of_change(
-    change: Array, x: Array, z: Array, families: list[str] | None, permutations: int, seed: int
-) -> dict[str, object] | None:
-    """Return the interaction with its interval, p, and p by permutation within families."""
-    found = slope(change, x, z)
+def paired_slopes(
+    paired: pd.DataFrame,
+    x: Array,
+    z: Array,
+    held: Comparison | None,
+    permutations: int,
+    seed: int,
+) -> list[dict[str, object]]:
+    """Return the slope of every column's change, with p by permutation within families.
+
+    It knows nothing of the spread between runs: its interval is for the runs at hand.
+    """
+    y = paired.to_numpy(float)
+    found = slopes(y, x, z)
     if found is None:
-        return None
-    row: dict[str, object] = dict(vars(found))
-    within = within_families(change, x, z, families, permutations, seed) if families else None
-    row["p_within_families"] = within[1] if within else float("nan")
-    if within and within[0]:
-        row["estimate_within"] = within[0].estimate
-        row["ci_low_within"], row["ci_high_within"] = within[0].ci_low, within[0].ci_high
-    return row
+        return []
+    rows: list[dict[str, object]] = [dict(vars(found.one(j))) for j in range(y.shape[1])]
+    inside = within_families(y, x, z, held, permutations, seed)
+    for j, row in enumerate(rows):
+        row["p_within_families"] = float("nan")
+        if inside is not None:
+            one = inside[0].one(j)
+            row["p_within_families"] = float(inside[1][j])
+            row["estimate_within"] = one.estimate
+            row["ci_low_within"], row["ci_high_within"] = one.ci_low, one.ci_high
+    return rows
 
 
 def within_families(
-    y: Array, x: Array, z: Array, families: list[str], permutations: int, seed: int
-) -> tuple[Slope | None, float] | None:
-    """Return the slope given family blocks and its p by permutation within them (Freedman-Lane).
+    y: Array, x: Array, z: Array, held: Comparison | None, permutations: int, seed: int
+) -> tuple[Slopes, Array] | None:
+    """Return the slopes of y (n x m) given family blocks, and p by permutation within them.
 
-    Exact up to the covariates' fit where families shift their languages by effects of their own;
-    None where the blocks leave nothing to compare.
+    Freedman-Lane: exact up to the covariates' fit where families shift their languages by effects
+    of their own. None where the blocks leave nothing to compare.
     """
-    names = blocks(families)
-    given = np.column_stack([z, indicators(names)])
-    found = slope(y, x, given)
+    if held is None:
+        return None
+    given = np.column_stack([z, held.block])
+    found = slopes(y, x, given, held.weight)
     if found is None or found.freedom < 2:
         return None
-    column, outcome = x[:, None], y[:, None]
-    observed = abs(float(observed_r(column, outcome, given)[0, 0]))
-    reached = 0
-    for batch in permuted(column, outcome, given, orders_within(names, permutations, seed)):
-        reached += int((np.abs(batch[:, 0, 0]) >= observed - 1e-9).sum())
-    return found, (reached + 1) / (permutations + 1)
+    orders = orders_within(held.names, permutations, seed)
+    return found, p_values(x[:, None], y, given, orders, False, held.weight)[0]

@@ -62,7 +62,12 @@ ENCODED: Mapping[str, Columns] = {
         "answers": "list<string>",
         "starts": "list<int32>",
     },
-    "retrieval": {"id": "string", "sentence_ids": "list<int32>", "english_ids": "list<int32>"},
+    "retrieval": {
+        "id": "string",
+        "sentence_ids": "list<int32>",
+        "english_ids": "list<int32>",
+        "english": "string",
+    },
     "mining": {
         "id": "string",
         "side": "string",

@@ -1,0 +1,1 @@
+"""The files that XTREME's evaluator reads."""
