@@ -51,7 +51,10 @@ class Pinned:
             name.removeprefix(f"{data}/"): info.get("md5") for name, info in found.items()
         }
         if not self.files:
-            raise UserError(f"{revision} pins no {data}: there is nothing to compare with.")
+            raise UserError(
+                f"{revision} pins no {data}: there is nothing to compare with. Name another git "
+                "revision, or compare two folders with --before FOLDER."
+            )
 
     def path(self, name: str) -> Path:
         """A local copy of the file `name`."""

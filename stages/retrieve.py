@@ -109,8 +109,12 @@ def retrieve(
     folder: Path,
     study: str,
     settings: dict[str, Any],
+    left_out: dict[str, str] | None = None,
 ) -> None:
-    """Embed, search and mine every language of `tasks`; write the cell into `folder`."""
+    """Embed, search and mine every language of `tasks`; write the cell into `folder`.
+
+    left_out : why a target of the study is not among `tasks`.
+    """
     check_inputs(tasks, encoded)
     import pyarrow.parquet as pq
 
@@ -176,6 +180,7 @@ def retrieve(
         "development": None,
         "best_step": 0,
         "layer": settings["layer"],
+        "left_out": left_out or {},
     }
     (folder / "cell.json").write_text(json.dumps(cell, indent=1, sort_keys=True) + "\n")
 
@@ -247,11 +252,12 @@ def main() -> None:
         raise UserError("params.yaml: retrieve.tasks is empty; name tatoeba or bucc2018 there.")
     out = arguments.out or Path("cells") / f"{arguments.intermediate}-retrieval"
     encoder = arguments.encoder or Path("encoders") / arguments.intermediate
-    tasks = []
+    tasks, left_out = [], {}
     for name in wanted["tasks"]:
         reason = missing.why(arguments.encoded / name)
         if reason:
             print(f"  {name}: left out. {reason}", flush=True)
+            left_out[name] = reason
         else:
             tasks.append(params.task(settings, name))
     if reason := missing.why(encoder):
@@ -270,6 +276,7 @@ def main() -> None:
             folder / "seed-0",
             settings["study"],
             engine | {key: value for key, value in wanted.items() if key != "tasks"},
+            left_out,
         )
 
 

@@ -85,7 +85,8 @@ def judge(
         if guard is not None:
             rows, more = guard(task, rows)
             checks += more
-    verdict.judge("rows", rows.reset_index(drop=True), checks)
+    rows = texts.plain(found.head, rows).reset_index(drop=True)
+    verdict.judge("rows", rows, checks)
     source = found.source if source is None else source
     if source is not None:
         _pairs(verdict, file, found, source)

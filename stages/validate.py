@@ -147,7 +147,7 @@ def _rows(verdict: Verdict, frame: pd.DataFrame, unanswered: frozenset[str]) -> 
     for guard in (*own, characters.characters, script.script, language.language):
         frame, more = guard(task, frame)
         checks += more
-    verdict.judge("rows of all files", frame, checks)
+    verdict.judge("rows of all files", texts.plain(task.head, frame), checks)
 
 
 def _pairs(verdict: Verdict, frames: Mapping[str, pd.DataFrame], stand_ins: set[str]) -> None:

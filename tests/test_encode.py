@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from ruamel.yaml import YAML
 from conftest import MIRROR, ROOT, needs_mirror
 from stages import params
 from stages.encode import encode, offsets
+from stages.encode import main as encode_main
 from stages.learning.batches import evenly
 from stages.learning.heads import head_of
 from stages.tasks import find, missing, schema
@@ -220,3 +222,26 @@ def test_every_task_of_the_mirror_goes_through_snapshot_and_encode(
             assert encoded.schema == schema.arrow(schema.ENCODED[task.head])
             assert encoded["id"].to_pylist() == some["id"].to_pylist()
     assert not (tmp_path / "ccg").exists()
+
+
+def test_rows_that_the_guards_repair_are_left_out(
+    pair_task: Path, tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stages.guards import repair
+
+    monkeypatch.chdir(tmp_path)
+    settings = "data: {tasks: [mnli]}\n"
+    (tmp_path / "params.yaml").write_text(settings)
+    (tmp_path / "validation" / "mnli").mkdir(parents=True)
+    (tmp_path / "leakage").mkdir()
+    row = ("en/train.parquet", 3, "2", "no_empty_sides")
+    repair.write([row], tmp_path / "validation" / "mnli" / repair.DROPPED)
+    leaked = [("en/train.parquet", 5, "4", "test_in_train"), row]
+    repair.write(leaked, tmp_path / "leakage" / "mnli.parquet")
+    monkeypatch.setattr(
+        sys, "argv", ["encode", "mnli", "--encoder", str(tiny_encoder), "--data", str(pair_task)]
+    )
+    encode_main()
+    ids = pq.read_table("encoded/mnli/en/train.parquet")["id"].to_pylist()
+    assert ids == [str(number) for number in range(64) if number not in (2, 4)]
+    assert pq.read_table("encoded/mnli/en/validation.parquet").num_rows == 30

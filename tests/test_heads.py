@@ -83,10 +83,10 @@ def test_outputs_and_gradients_equal_a_padded_model(
     grid = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=1)
 
     class Padded(torch.nn.Module):
-        def forward(self, tokens: Any, positions: Any, layout: Any, places: Any = None) -> Any:
+        def forward(self, tokens: Any, positions: Any, layout: Any, read: bool = False) -> Any:
             found = padded(grid, attention_mask=(grid != 1).long()).last_hidden_state
             flat = torch.cat([found[i, : len(row)] for i, row in enumerate(rows)])
-            return flat if places is None else flat[places]
+            return flat[batch.places] if read else flat
 
     mine, model.encoder = model.encoder, Padded()
     outputs = model(batch)

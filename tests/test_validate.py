@@ -146,11 +146,17 @@ def test_clean_data_is_accepted(study: Study) -> None:
 
 def test_equal_data_gives_equal_bytes(study: Study) -> None:
     study.run()
-    first = {path.name: path.read_bytes() for path in Path("validation/xnli").iterdir()}
+
+    def written() -> dict[str, bytes]:
+        files = [path for path in Path("validation/xnli").rglob("*") if path.is_file()]
+        return {path.name: path.read_bytes() for path in files}
+
+    first = written()
     study.run()
-    assert first == {path.name: path.read_bytes() for path in Path("validation/xnli").iterdir()}
+    assert first == written()
     assert set(first) == {
         "index.html", "expectations.json", "verdict.json", "dropped.parquet",
+        "files.html", "rows-of-all-files.html", "pairs-with-English.html",
     }  # fmt: skip
 
 
@@ -464,3 +470,71 @@ def test_published_sets_raise_no_stop(
         }
         assert (script["hi/test.parquet"], script["ur/test.parquet"]) == (318, 516)
     assert set(verdict.data) == {f"{language}/{split}.parquet" for language, split in task.files()}
+
+
+def test_repair_leaves_rows_out_and_says_which(
+    study: Study, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from stages.guards import repair
+
+    study.fill(200)
+    study.damage("de/test", put("sentence1", 3, ""))
+    study.damage("de/test", put("label", 9, "maybe"))
+    study.params("validate:\n  severity: {no_empty_sides: repair, label_set: repair}\n")
+    verdict = study.run()
+    assert verdict["accepted"] and verdict["dropped"] == 2
+    assert [finding["severity"] for finding in verdict["findings"]] == ["repair", "repair"]
+    rows = repair.read(Path("validation/xnli/dropped.parquet"))
+    assert rows == [
+        ("de/test.parquet", 3, "2", "no_empty_sides"),
+        ("de/test.parquet", 9, "8", "label_set"),
+    ]
+    out = capsys.readouterr().out
+    assert "no_empty_sides [repair]" in out and "2 rows left out" in out
+
+
+def test_a_rule_on_a_whole_file_cannot_be_repaired(study: Study) -> None:
+    study.params("validate:\n  severity: {row_count: repair}\n")
+    assert "judges a file as a whole" in study.rejection()
+
+
+def test_a_dictionary_that_repeats_a_long_text_is_refused(study: Study) -> None:
+    """A small file that would become 20 GB in memory."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = 20_000
+    text = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), ["x" * 1_000_000])
+    table = pa.table({"id": ["a"] * rows, "sentence1": text})
+    pq.write_table(table, study.path("de/test"), store_schema=False)
+    assert study.path("de/test").stat().st_size < 100_000
+    assert "more than 1073741824 bytes unpacked" in study.rejection()
+
+
+def test_page_of_all_tasks_shows_what_was_rejected(study: Study) -> None:
+    study.damage("fr/test", put("label", 9, "maybe"))
+    study.rejection()
+    html = Path("validation/index.html").read_text()
+    assert 'class="stop" title="xnli, fr: stop"><a href="rejected/xnli/index.html#f0">' in html
+
+
+def test_a_task_that_the_user_has_not_brought_is_left_out(study: Study) -> None:
+    from stages.tasks import missing
+
+    missing.leave(study.folder, "CCGbank is licensed.")
+    stage.main()
+    assert missing.why(Path("validation/xnli")) == "CCGbank is licensed."
+
+
+@pytest.mark.parametrize("content", ["{", "3", '["a", 1]'])
+def test_broken_labels_beside_the_data(study: Study, content: str) -> None:
+    study.task = replace(study.task, labels=())
+    (study.folder / "labels.json").write_text(content)
+    assert "labels.json" in study.rejection()
+
+
+@pytest.mark.parametrize("sources", ["3", '"x"', "[null]", "{}", '[{"repository": null}]'])
+def test_odd_sources_in_the_record(study: Study, sources: str) -> None:
+    text = json.dumps(study.record)
+    (study.folder / "snapshot.json").write_text(f'{text[:-1]}, "sources": {sources}}}')
+    assert study.run()["accepted"]

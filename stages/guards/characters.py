@@ -52,7 +52,14 @@ MARKUP = Rule(
     "Unescape the text at its source; published sets hold a few.",
     stop_above=0.1,  # 6% of the passages of published Korean TyDiQA
 )
-RULES = (CONTROLS, INVISIBLE, MOJIBAKE, LOST, COMPOSED, MARKUP)
+MARK = Rule(
+    "byte_order_mark",
+    "warn",
+    "no byte-order mark before a text",
+    "Read the source as UTF-8 with its mark (utf-8-sig), then take the snapshot again.",
+    stop_above=0.2,  # published XQuAD holds some
+)
+RULES = (CONTROLS, MARK, INVISIBLE, MOJIBAKE, LOST, COMPOSED, MARKUP)
 
 _CONTROL = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\ue000-\uf8ff\ufdd0-\ufdef\ufffe\uffff]")
 _INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad]")
@@ -82,6 +89,11 @@ _ALONE = re.compile("[ÃÂ][\x80-\x9f¡-¿€-™]|â€|ï»¿|ï¿½")  # one 
 def control(text: str) -> str | None:
     """A control character, private-use character or noncharacter."""
     return _around(text, _CONTROL.search(text))
+
+
+def mark(text: str) -> str | None:
+    """A byte-order mark at the start; inside a text it is a blank without width."""
+    return text[:AROUND] if text.startswith("\ufeff") else None
 
 
 def invisible(text: str) -> str | None:
@@ -126,6 +138,7 @@ def markup(text: str) -> str | None:
 
 EVIDENCE: tuple[tuple[Rule, Callable[[str], str | None]], ...] = (
     (CONTROLS, control),
+    (MARK, mark),
     (INVISIBLE, invisible),
     (MOJIBAKE, mojibake),
     (LOST, lost),

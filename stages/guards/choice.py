@@ -39,7 +39,9 @@ _VISIBLE = re.compile(VISIBLE)
 
 def visible(text: object) -> bool:
     """Whether `text` is a string that shows."""
-    return isinstance(text, str) and _VISIBLE.search(text) is not None
+    if not isinstance(text, str):
+        return False
+    return text[:1].isalnum() or _VISIBLE.search(text) is not None
 
 
 def choice(task: Task, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Check]]:

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any
+
+from stages.guards.rule import short
 
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:80rem;padding:0 1rem;
@@ -30,6 +33,15 @@ _OUT = (
 _RANDOM = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
 
+def _shown(value: Any) -> Any:
+    """Texts cut and escaped: Great Expectations puts cells into its pages as they are."""
+    if isinstance(value, str):
+        return escape(short(value))
+    if isinstance(value, Mapping):
+        return {key: _shown(item) for key, item in value.items()}
+    return [_shown(item) for item in value] if isinstance(value, list) else value
+
+
 def docs(name: str, results: Sequence[Mapping[str, Any]]) -> str:
     """Return the page of one suite from its results, as expectations.json holds them."""
     from great_expectations.core.expectation_validation_result import (
@@ -43,7 +55,7 @@ def docs(name: str, results: Sequence[Mapping[str, Any]]) -> str:
     report = expectationSuiteValidationResultSchema.load(
         {
             "success": met == total,
-            "results": [dict(result) for result in results],
+            "results": [{**result, "result": _shown(result["result"])} for result in results],
             "suite_name": name,
             "suite_parameters": {},
             "statistics": {

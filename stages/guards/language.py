@@ -139,19 +139,23 @@ def _foreign(
     """The language that a row is surely in, and its text; None where it is as expected."""
     import pandas as pd
 
-    lengths = texts.str.len()
-    short = lengths < LEAST
-    place = files + "\t" + expected
-    bundle = (lengths[short].groupby(place[short]).cumsum() // TOGETHER).astype("str")
+    short = texts.str.len() < LEAST
+    place = (files + "\t" + expected)[short]
+    bundle = (texts[short].str.len().groupby(place).cumsum() // TOGETHER).astype("str")
     unit = pd.Series(texts.index.astype("str"), texts.index, dtype="str")
-    unit[short] = place[short] + "\t" + bundle
-    joined = texts.groupby(unit, sort=False).agg(" ".join)
-    codes = expected.groupby(unit, sort=False).first()
+    unit[short] = place + "\t" + bundle
+    together = texts[short].groupby(unit[short], sort=False).agg(" ".join)
+    joined = pd.concat([texts[~short].set_axis(unit[~short]), together.astype("str")])
+    codes = pd.concat([
+        expected[~short].set_axis(unit[~short]),
+        expected[short].groupby(unit[short], sort=False).first(),
+    ])  # fmt: skip
     telling = joined[(joined.str.len() >= LEAST) & codes.isin(choice)]
     if telling.empty:
         return pd.Series(None, texts.index, dtype="str")
     nats = scores(telling.tolist(), choice)
-    own = nats[np.arange(len(telling)), [choice.index(code) for code in codes[telling.index]]]
+    wanted = codes[telling.index].map({code: place for place, code in enumerate(choice)})
+    own = nats[np.arange(len(telling)), wanted.to_numpy()]
     sure = nats.max(axis=1) - own > SURE
     names = np.array(choice)[nats.argmax(axis=1)][sure]
     found = {

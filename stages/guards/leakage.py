@@ -22,12 +22,14 @@ GRAM = 5
 BINS = 32  # minima a text
 BANDS = 16  # of two minima each: 97% of pairs at .45 would be candidates, verified below
 SLICE = 20_000  # texts whose 5-grams are in memory at once
-CROWDED = 50  # texts of one training bucket that are verified; more share a phrase, not an item
+CROWDED = 200  # texts of one training bucket that are looked at; more share a phrase, not an item
 NEAR = 0.7  # Jaccard similarity of a near copy
+DOUBT = 0.35  # by which 32 minima may underestimate it: more than four standard deviations
 
 _BLANK = re.compile(r"[\W_]+")
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _EMPTY = np.uint32(0xFFFFFFFF)
+_LOW = np.uint64(0xFFFFFFFF)
 
 
 @dataclass(frozen=True)
@@ -119,21 +121,31 @@ def _better(one: Leak, other: Leak) -> bool:
 
 def _near(train: Texts, test: Texts, near: float) -> Iterator[tuple[str, str, float]]:
     """Texts whose true Jaccard similarity is at least `near`."""
-    there = test.bands
-    seen: set[tuple[int, int]] = set()
+    here, there = train.bands, test.bands
+    found = [np.zeros(0, np.int64)]
     for band in range(BANDS):
         order, keys = train.sorted_band(band)
         low = np.searchsorted(keys, there[:, band], "left")
-        high = np.searchsorted(keys, there[:, band], "right")
-        for row in np.flatnonzero(high > low):
-            for position in order[low[row] : min(high[row], low[row] + CROWDED)]:
-                pair = (int(position), int(row))
-                if pair not in seen:
-                    seen.add(pair)
-                    one, other = train.long[pair[0]], test.long[pair[1]]
-                    similarity = _similarity(one, other, near)
-                    if similarity >= near:
-                        yield one, other, similarity
+        high = np.minimum(np.searchsorted(keys, there[:, band], "right"), low + CROWDED)
+        counts = high - low
+        rows = np.repeat(np.arange(len(there)), counts)
+        within = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+        positions = order[np.repeat(low, counts) + within]
+        for start in range(0, len(rows), SLICE):
+            some = slice(start, start + SLICE)
+            alike = _agreement(here[positions[some]], there[rows[some]]) >= near - DOUBT
+            found.append(positions[some][alike] * len(there) + rows[some][alike])
+    for pair in np.unique(np.concatenate(found)):
+        one, other = train.long[pair // len(there)], test.long[pair % len(there)]
+        similarity = _similarity(one, other, near)
+        if similarity >= near:
+            yield one, other, similarity
+
+
+def _agreement(here: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """The share of equal minima of each two rows: MinHash's estimate of their similarity."""
+    apart = here ^ there
+    return ((apart >> np.uint64(32) == 0).mean(1) + ((apart & _LOW) == 0).mean(1)) / 2
 
 
 def _similarity(one: str, other: str, least: float) -> float:

@@ -79,9 +79,10 @@ def origin(
     brought = f"snapshot.sources.{task.brought}"
     if task.sources and record.get("repository") != brought:
         pinned = {source.repository: source.revision for source in task.sources}
+        listed = record.get("sources")
         found = {
             str(source.get("repository")): str(source.get("revision"))
-            for source in record.get("sources") or [record]
+            for source in (listed if isinstance(listed, list) and listed else [record])
             if isinstance(source, dict)
         }
         same = set(found) == set(pinned)

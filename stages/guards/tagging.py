@@ -70,7 +70,13 @@ BIO = Rule(
     "Scored by seqeval as the start of an entity; published sets hold some.",
     stop_above=0.1,  # 4% of published Japanese and Chinese PAN-X
 )
-RULES = (LENGTHS, NO_TOKENS, BLANK, TAGS, FOLLOW, BLOCK, BIO)
+PREFIX = Rule(
+    "language_prefix",
+    "stop",
+    "words without the language before them",
+    "PAN-X's own files say `de:Wort`: strip the prefix at the first colon.",
+)
+RULES = (LENGTHS, NO_TOKENS, BLANK, TAGS, FOLLOW, BLOCK, BIO, PREFIX)
 
 
 def invalid_bio(tags: list[str]) -> str | None:
@@ -85,11 +91,12 @@ def invalid_bio(tags: list[str]) -> str | None:
 
 def shape(token: str) -> int:
     """A coarse class of tokens: punctuation, number, capitalised, other; by their last letter."""
-    letters = [letter for letter in token if letter.isalnum()]
-    if not letters:
-        return 0
-    if any(letter.isdigit() for letter in letters):
-        return 1
+    if not token.isalpha():
+        letters = [letter for letter in token if letter.isalnum()]
+        if not letters:
+            return 0
+        if any(letter.isdigit() for letter in letters):
+            return 1
     last = ord(token[-1].casefold()[0]) % 61
     return 2 + 2 * last + (not token[0].isupper())
 
@@ -199,16 +206,20 @@ def tagging(task: Task, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Check]]
     bio = any(label.startswith("B-") for label in task.labels)
     slips = (FOLLOW.name, BLOCK.name)
     found: dict[str, list[str | None]] = {rule.name: [] for rule in RULES if rule.name not in slips}
-    for tokens, tags in zip(frame["tokens"], frame["tags"], strict=True):
+    prefixes = frame["file"].str.partition("/")[0] + ":"
+    for tokens, tags, prefix in zip(frame["tokens"], frame["tags"], prefixes, strict=True):
         tokens, tags = tokens or [], tags or []
         uneven = len(tokens) != len(tags)
         blank = [place for place, token in enumerate(tokens, 1) if not visible(token)]
-        odd = [tag for tag in tags if tag not in allowed]
+        odd = [] if allowed.issuperset(tags) else [tag for tag in tags if tag not in allowed]
         found[LENGTHS.name].append(f"{len(tokens)} tokens, {len(tags)} tags" if uneven else None)
         found[NO_TOKENS.name].append(None if tokens else "no token")
         found[BLANK.name].append(f"token {blank[0]}" if blank else None)
         found[TAGS.name].append(repr(odd[0]) if odd else None)
         found[BIO.name].append(invalid_bio(tags) if bio and not odd else None)
+        prefixed = bool(tokens) and str(tokens[0]).startswith(prefix)
+        prefixed = prefixed and all(str(token).startswith(prefix) for token in tokens)
+        found[PREFIX.name].append(tokens[0] if prefixed else None)
     columns = {name: pd.Series(cells, frame.index, dtype="str") for name, cells in found.items()}
     for name in slips:
         columns[name] = pd.Series(None, frame.index, dtype="str")

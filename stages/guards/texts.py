@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from stages.tasks.schema import DATA
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -35,6 +37,22 @@ def readable(head: str, frame: pd.DataFrame) -> pd.DataFrame:
         for cell in frame[column]
     ]
     return frame.assign(**{f"{column}_text": pd.Series(texts, frame.index, dtype="str")})
+
+
+def plain(head: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return `frame` with the length of each list in its place: what is slow to copy and hash."""
+    import pandas as pd
+
+    lists = [name for name, kind in DATA[head].items() if kind.startswith("list")]
+    lengths = {
+        name: pd.Series(
+            [None if cell is None else str(len(cell)) for cell in frame[name]],
+            frame.index,
+            dtype="str",
+        )
+        for name in lists
+    }
+    return frame.assign(**lengths)
 
 
 def written_in(head: str, frame: pd.DataFrame, side: str) -> pd.Series:

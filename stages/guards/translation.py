@@ -61,7 +61,7 @@ RULES = (COPIES, REPEATED, LENGTH, NUMBERS, FOLLOWS)
 
 def numbers(text: str) -> frozenset[str]:
     """The numbers of three digits and more, in 0 to 9 whatever the script's digits."""
-    if not any(letter.isdigit() for letter in text):
+    if _NUMBER.search(text) is None and _GROUPED.search(text) is None:
         return frozenset()
     found = _NUMBER.findall(_GROUPED.sub("", text))
     return frozenset(str(int(number)) for number in found)

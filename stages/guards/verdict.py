@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+def _without(frame: pd.DataFrame, rows: set[tuple[str, int]]) -> pd.DataFrame:
+    """`frame` without rows, named by file and row."""
+    if not rows or "file" not in frame or "row" not in frame:
+        return frame
+    keys = zip(frame["file"], frame["row"], strict=True)
+    return frame[[key not in rows for key in keys]]
+
+
 @dataclass
 class Verdict:
     """An outcome a rule and file, the files that were read, and Great Expectations' results.
@@ -27,8 +35,20 @@ class Verdict:
     results: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def judge(self, name: str, frame: pd.DataFrame, checks: list[Check]) -> list[Outcome]:
-        """Run checks, keep what comes out, and return the outcomes."""
+        """Run checks, keep what comes out, and return the outcomes.
+
+        Rows that one rule leaves out are no business of the others: these judge what remains.
+        """
+        known = {(file, row) for file, row, _, _ in self.dropped()}
+        frame = _without(frame, known)
         outcomes, results = judge(name, frame, checks, self.severities)
+        left_out = {(found.file, row) for found in outcomes for row, _ in found.dropped}
+        if left_out:
+            repaired = [found for found in outcomes if found.dropped]
+            outcomes, results = judge(name, _without(frame, left_out), checks, self.severities)
+            rules = {(found.file, found.rule.name) for found in repaired}
+            others = [one for one in outcomes if (one.file, one.rule.name) not in rules]
+            outcomes = [*repaired, *others]
         self.outcomes += outcomes
         self.results.setdefault(name, []).extend(results)
         return outcomes

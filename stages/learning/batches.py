@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from stages.learning.unpadded import Layout
+from stages.learning.unpadded import Layout, ends_of
 
 BOS, PAD, EOS = 0, 1, 2  # XLM-R's own numbers, in every XLM-R tokenizer
 FIRST_POSITION = PAD + 1  # XLM-R counts positions from the padding index + 1
@@ -127,7 +127,7 @@ def lay_out(
     return Batch(
         torch.from_numpy(tokens)[None],
         torch.from_numpy(positions)[None],
-        Layout.of(lengths, places),
+        Layout.of(lengths.astype(np.int64), places.astype(np.int64)),
         torch.from_numpy(parts.astype(np.int64)),
         torch.from_numpy(places.astype(np.int64)),
         torch.from_numpy(labels.astype(np.int64)),
@@ -165,13 +165,6 @@ def sentences(rows: Ragged, which: np.ndarray, max_length: int) -> Batch:
     tokens, _ = splice(len(which), [BOS], rows.cut(which, kept), [EOS])
     lengths = kept + 2
     return lay_out(tokens, lengths, lengths, np.cumsum(lengths) - lengths)
-
-
-def ends_of(lengths: np.ndarray) -> np.ndarray:
-    """Lengths to cumulative ends from 0, int64 (n + 1)."""
-    ends = np.zeros(len(lengths) + 1, dtype=np.int64)
-    np.cumsum(lengths, out=ends[1:])
-    return ends
 
 
 def runs(begins: np.ndarray, lengths: np.ndarray) -> np.ndarray:

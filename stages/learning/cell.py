@@ -20,8 +20,9 @@ from stages.learning import encoder as encoders
 from stages.learning import resume
 from stages.learning.batches import evenly
 from stages.learning.engine import join_ranks
+from stages.learning.flops import matmul_peak
 from stages.learning.heads import Head, head_of
-from stages.learning.progress import Progress, matmul_peak
+from stages.learning.progress import Progress
 from stages.learning.train import Outcome, total_steps, train
 from stages.tasks import Task
 

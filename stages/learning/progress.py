@@ -1,4 +1,4 @@
-"""Progress of a cell: what is printed while it trains, and the share of a GPU's peak it reaches."""
+"""Progress of a cell: what is printed while it trains."""
 
 from __future__ import annotations
 
@@ -6,60 +6,10 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-import torch
-
-from stages.learning.unpadded import Layout
-from stages.learning.xlmr import Config
-
 if TYPE_CHECKING:
     from stages.learning.train import Outcome
 
 SECONDS_A_LINE = 5
-
-
-def forward_flops(config: Config, layout: Layout) -> float:
-    """Floating-point operations of the encoder's matrix products for one batch, forward.
-
-    Two a weight and token, and four a pair of tokens that attend and unit of width. In the last
-    layer only the tokens that a head reads ask and go on. Norms, activations, embeddings and the
-    head are left out, as is usual.
-    """
-    size, inner = config.hidden_size, config.intermediate_size
-    after = 2 * (2 * size * size + 2 * size * inner)  # queries, output, feed-forward
-    before = 2 * (2 * size * size)  # keys, values
-
-    def layer(here: Layout) -> float:
-        asking = sum(run.count * run.queries for run in here.runs)
-        pairs = sum(run.count * run.queries * run.keys for run in here.runs)
-        return before * tokens + after * asking + 4 * size * pairs
-
-    tokens = sum(run.count * run.keys for run in layout.runs)
-    last = layout.reading or layout
-    return layer(layout) * (config.num_hidden_layers - 1) + layer(last)
-
-
-def training_flops(config: Config, layout: Layout) -> float:
-    """The same for a pass of training: forward, and twice that backward."""
-    return 3 * forward_flops(config, layout)
-
-
-def matmul_peak(device: torch.device, kind: torch.dtype, size: int = 8192) -> float:
-    """Measure what the device reaches in a large product of matrices, operations a second."""
-    a, b = (torch.randn(size, size, device=device, dtype=kind) for _ in range(2))
-
-    def wait() -> None:
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-
-    best = float("inf")
-    for _ in range(5):
-        wait()
-        begun = time.perf_counter()
-        for _ in range(4):
-            a @ b
-        wait()
-        best = min(best, (time.perf_counter() - begun) / 4)
-    return 2 * size**3 / best
 
 
 class Progress:

@@ -17,7 +17,7 @@ from stages.errors import UserError
 from stages.learning import engine as deepspeed_engine
 from stages.learning.batches import Batch, evenly, passes, training_rows
 from stages.learning.heads import Examples, Head
-from stages.learning.progress import Progress, training_flops
+from stages.learning.progress import Progress
 from stages.learning.resume import State
 
 # on a GPU, optimizer steps between two looks at the loss: each look waits for the device
@@ -211,13 +211,11 @@ class _Run:
             mine += passes(turn, self.widths, settings.get("training_tokens"))[self.rank]
         deepspeed_engine.set_rate(engine, deepspeed_engine.rate(step, self.outcome.steps, settings))
         losses = []
+        done = engine.module.encoder.flops
         for number, some in enumerate(mine, start=1):
             with self.clock("data"):
-                # neighbours of one length are attended to together
-                some = some[np.argsort(self.widths[some], kind="stable")]
                 batch: Batch = head.batch(self.training, some).to(self.device)
                 self.outcome.tokens += batch.tokens.shape[1]
-                self.outcome.flops += training_flops(engine.module.encoder.config, batch.layout)
             engine.set_gradient_accumulation_boundary(number == len(mine))
             with self.clock("forward"):
                 loss = head.loss(engine(batch), batch) * factor
@@ -226,6 +224,8 @@ class _Run:
             with self.clock("step"):
                 engine.step()
             losses.append(loss.detach())
+        # twice the work of the forward passes is that of the backward passes
+        self.outcome.flops += 3 * (engine.module.encoder.flops - done)
         return torch.stack(losses).sum()
 
     def looks(self, step: int) -> bool:

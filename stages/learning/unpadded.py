@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn.functional import scaled_dot_product_attention
 
 # the kernels behind scaled_dot_product_attention on a CPU, called without autograd in between
 _FORWARD = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
@@ -35,71 +36,122 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Where each of n sequences lies among T tokens, and which of its tokens ask.
+class Pattern:
+    """Who attends to whom: the tokens of n sequences that ask, and all of them as keys.
 
-    `ends`, `query_ends` : int32 (n + 1), cumulative numbers of tokens, and of those that ask, from
-    0, on the batch's device. `longest`, `most_queries` : the same of one sequence, at most.
-    `reading` : the layout of the last layer, where only those ask whose states a head reads.
+    `query_ends`, `key_ends` : int32 (n + 1), cumulative numbers from 0, on the batch's device.
+    `most_queries`, `most_keys` : of one sequence. `runs` : the same for the CPU.
     """
 
-    ends: torch.Tensor
     query_ends: torch.Tensor
-    longest: int
+    key_ends: torch.Tensor
     most_queries: int
+    most_keys: int
     runs: tuple[Run, ...]
-    reading: Layout | None = None
 
     @classmethod
-    def of(cls, lengths: np.ndarray, places: np.ndarray | None = None) -> Layout:
-        """Lay out sequences of `lengths` tokens, each at least 1.
-
-        places : the tokens that a head reads, ascending; all for None.
-        """
-        ends = _ends(lengths)
-        reading = None
-        if places is not None:
-            asked = np.diff(np.searchsorted(places, ends))
-            reading = cls._of(asked, lengths)
-        return replace(cls._of(lengths, lengths), reading=reading)
-
-    @classmethod
-    def _of(cls, queries: np.ndarray, keys: np.ndarray) -> Layout:
-        query_ends, ends = _ends(queries), _ends(keys)
+    def of(cls, queries: np.ndarray, keys: np.ndarray) -> Pattern:
+        """The pattern of sequences with these numbers of queries and keys."""
+        query_ends, key_ends = ends_of(queries), ends_of(keys)
         changes = (np.diff(queries, prepend=-1) != 0) | (np.diff(keys, prepend=-1) != 0)
         firsts = np.flatnonzero(changes)
         columns = (
             query_ends[firsts],
-            ends[firsts],
+            key_ends[firsts],
             np.diff(firsts, append=len(keys)),
             queries[firsts],
             keys[firsts],
         )
         runs = (Run(*row) for row in zip(*(c.tolist() for c in columns), strict=True))
         return cls(
-            torch.from_numpy(ends.astype(np.int32)),
             torch.from_numpy(query_ends.astype(np.int32)),
-            int(keys.max()),
+            torch.from_numpy(key_ends.astype(np.int32)),
             int(queries.max()),
+            int(keys.max()),
             tuple(run for run in runs if run.queries),
+        )
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each of n sequences lies among T tokens, and how the encoder goes through them.
+
+    `ends` : int32 (n + 1), cumulative lengths from 0. `longest` : int, tokens of a sequence.
+    `order` : int64 (T), the tokens in the order in which the encoder has them, sequences of one
+    length side by side, and `back` its inverse; None where the batch has that order itself.
+    `all` : the pattern in which every token asks. `read` : that of the last layer, where only the
+    tokens at `places` ask, int64, in the encoder's order; `read_back` : int64, puts what is read in
+    the order in which the batch names it, None where it is.
+    """
+
+    ends: torch.Tensor
+    longest: int
+    order: torch.Tensor | None
+    back: torch.Tensor | None
+    all: Pattern
+    read: Pattern
+    places: torch.Tensor
+    read_back: torch.Tensor | None
+
+    @classmethod
+    def of(cls, lengths: np.ndarray, places: np.ndarray) -> Layout:
+        """Lay out sequences of `lengths` tokens, each at least 1; a head reads at `places`."""
+        ends = ends_of(lengths)
+        order = back = read_back = None
+        kept = lengths
+        if np.count_nonzero(np.diff(lengths)) >= len(np.unique(lengths)):
+            sorting = np.argsort(lengths, kind="stable")
+            kept = lengths[sorting]
+            order = np.repeat(ends[sorting] - ends_of(kept)[:-1], kept) + np.arange(ends[-1])
+            back = np.empty_like(order)
+            back[order] = np.arange(len(order))
+            places = back[places]
+        if np.any(np.diff(places) < 0):
+            ascending = np.argsort(places, kind="stable")
+            read_back = np.empty_like(ascending)
+            read_back[ascending] = np.arange(len(ascending))
+            places = places[ascending]
+        asked = np.diff(np.searchsorted(places, ends_of(kept)))
+        return cls(
+            torch.from_numpy(ends.astype(np.int32)),
+            int(lengths.max()),
+            _tensor(order),
+            _tensor(back),
+            Pattern.of(kept, kept),
+            Pattern.of(asked, kept),
+            torch.from_numpy(places),
+            _tensor(read_back),
         )
 
     def to(self, device: torch.device) -> Layout:
         """The same layout on another device."""
-        return replace(
-            self,
-            query_ends=self.query_ends.to(device, non_blocking=True),
-            ends=self.ends.to(device, non_blocking=True),
-            reading=self.reading.to(device) if self.reading else None,
-        )
+        return _moved(self, device)
 
 
-def _ends(lengths: np.ndarray) -> np.ndarray:
-    return np.concatenate([[0], np.cumsum(lengths)])
+def _moved(here: Any, device: torch.device) -> Any:
+    """A copy whose tensors are on `device`."""
+    changes: dict[str, Any] = {}
+    for name, value in vars(here).items():
+        if isinstance(value, torch.Tensor):
+            changes[name] = value.to(device, non_blocking=True)
+        elif isinstance(value, Pattern):
+            changes[name] = _moved(value, device)
+    return replace(here, **changes)
+
+
+def _tensor(values: np.ndarray | None) -> torch.Tensor | None:
+    return None if values is None else torch.from_numpy(values)
+
+
+def ends_of(lengths: np.ndarray) -> np.ndarray:
+    """Lengths to cumulative ends from 0, int64 (n + 1)."""
+    ends = np.zeros(len(lengths) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=ends[1:])
+    return ends
 
 
 def attend(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, layout: Layout
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, pattern: Pattern
 ) -> torch.Tensor:
     """Attend within each sequence.
 
@@ -107,22 +159,39 @@ def attend(
     Returns the shape of `query`. Attention dropout is not applied: FlashAttention for variable
     lengths has none, and the result must not depend on the device.
     """
-    if query.is_cuda:
+    mixed: Any
+    if not query.is_cuda:
+        mixed = _ByRuns.apply(query, key, value, pattern.runs)
+    elif query.dtype == torch.float32:
+        # FlashAttention takes half precision only
+        mixed = by_sdpa(query, key, value, pattern)
+    else:
         from torch.nn.attention.varlen import varlen_attn
 
         mixed = varlen_attn(
             query,
             key,
             value,
-            layout.query_ends,
-            layout.ends,
-            layout.most_queries,
-            layout.longest,
+            pattern.query_ends,
+            pattern.key_ends,
+            pattern.most_queries,
+            pattern.most_keys,
         )
-    else:
-        mixed = _ByRuns.apply(query, key, value, layout.runs)
     assert isinstance(mixed, torch.Tensor)
     return mixed
+
+
+def by_sdpa(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, pattern: Pattern
+) -> torch.Tensor:
+    """The same run by run through torch's public attention, on any device and in any precision."""
+    parts = [
+        scaled_dot_product_attention(_queries(query, run), _keys(key, run), _keys(value, run))
+        .transpose(1, 2)
+        .flatten(0, 1)
+        for run in pattern.runs
+    ]
+    return torch.cat(parts)
 
 
 class _ByRuns(torch.autograd.Function):

@@ -23,7 +23,8 @@ from torch.nn.functional import dropout as torch_dropout
 from torch.nn.functional import gelu
 from torch.utils.checkpoint import checkpoint
 
-from stages.learning.unpadded import Layout, attend
+from stages.learning.flops import forward_flops
+from stages.learning.unpadded import Layout, Pattern, attend
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class XLMR(nn.Module):
         self.config = config
         self.dropout = dropout
         self.checkpointing = checkpointing
+        self.flops = 0.0  # of all forward passes so far
         self.embeddings = Embeddings(config)
         self.encoder = Layers(config)
 
@@ -69,34 +71,35 @@ class XLMR(nn.Module):
         tokens: torch.Tensor,
         positions: torch.Tensor,
         layout: Layout,
-        places: torch.Tensor | None = None,
+        read: bool = False,
         layer: int | None = None,
     ) -> torch.Tensor:
-        """Return hidden states, (T, size), or those of the places that `layout.reading` asks for.
+        """Return hidden states, (T, size), or those that a head reads only, (places, size).
 
-        tokens, positions : int64 (T). places : int64, the tokens whose states are wanted.
-        layer : whose states; 0 is the embedding layer, None the last layer.
+        tokens, positions : int64 (T). layer : whose states; 0 is the embedding layer, None the last
+        layer.
         """
         layers = self.encoder.layer[:layer]
         rate = self.dropout if self.training else 0.0
         # one draw a pass: a layer that is computed again has to drop the same again
         draw = int(torch.randint(2**62, ())) if rate else 0
+        self.flops += forward_flops(self.config, layout, read)
+        if layout.order is not None:
+            tokens, positions = tokens[layout.order], positions[layout.order]
         states = self.embeddings(tokens, positions)
         states = drop(states, rate, _source(draw, rate, states))
         for number, module in enumerate(layers, start=1):
-            last = places is not None and number == len(layers)
-            inputs = (
-                states,
-                layout.reading if last else layout,
-                places if last else None,
-                rate,
-                draw + number,
-            )
+            last = read and number == len(layers)
+            where = (layout.read, layout.places) if last else (layout.all, None)
+            inputs = (states, *where, rate, draw + number)
             if self.checkpointing and torch.is_grad_enabled():
                 states = checkpoint(module, *inputs, use_reentrant=False)
             else:
                 states = module(*inputs)
-        return states if places is None or len(layers) else states[places]
+        if read and not len(layers):
+            states = states[layout.places]
+        back = layout.read_back if read else layout.back
+        return states if back is None else states.index_select(0, back)
 
 
 class Layers(nn.Module):
@@ -137,17 +140,17 @@ class Layer(nn.Module):
     def forward(
         self,
         states: torch.Tensor,
-        layout: Layout,
+        pattern: Pattern,
         places: torch.Tensor | None,
         rate: float,
         draw: int,
     ) -> torch.Tensor:
-        """(T, size) to (T, size), or to the states of `places` where `layout` asks for those."""
+        """(T, size) to (T, size), or to the states of `places`, those that ask in `pattern`."""
         project, source = self.attention.self, _source(draw, rate, states)
         key, value = self._split(project.key(states)), self._split(project.value(states))
         if places is not None:
             states = states.index_select(0, places)
-        mixed = attend(self._split(project.query(states)), key, value, layout)
+        mixed = attend(self._split(project.query(states)), key, value, pattern)
         states = self.attention.output(mixed.flatten(1), states, rate, source)
         return self.output(gelu(self.intermediate(states)), states, rate, source)
 

@@ -88,12 +88,18 @@ class Shards:
     def names(self, ours: str, labels: tuple[str, ...]) -> tuple[str, ...]:
         """The names of a column of classes in the file's order; they must be the task's."""
         column = str(self.source.columns[ours])
-        content = json.loads((self._table.schema.metadata or {}).get(b"huggingface", b"{}"))
-        feature = content.get("info", {}).get("features", {}).get(column, {})
-        # the classes of a list are described inside it
-        while isinstance(feature, list) or "feature" in feature:
-            feature = feature[0] if isinstance(feature, list) else feature["feature"]
-        names = tuple(feature.get("names", self.source.label_names))
+        try:
+            content = json.loads((self._table.schema.metadata or {}).get(b"huggingface", b"{}"))
+            feature = content.get("info", {}).get("features", {}).get(column, {})
+            # the classes of a list are described inside it
+            while isinstance(feature, list) or "feature" in feature:
+                feature = feature[0] if isinstance(feature, list) else feature["feature"]
+            names = tuple(map(str, feature.get("names", self.source.label_names)))
+        except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
+            raise UserError(
+                f"{self.origins[0].path}: its description of the columns cannot be read "
+                f"({error}). Fetch it again."
+            ) from error
         if set(names) != set(labels):
             raise UserError(
                 f"{self.origins[0].path}: expected the labels {', '.join(labels)}, "
