@@ -37,6 +37,7 @@ CHOICES = {
     "encoding": ("joint", "separate"),
     "precision": ("fp32", "bf16"),
     "zero_stage": (0, 1, 2, 3),
+    "offload": ("none", "optimizer"),
     "checkpoint_precision": ("float32", "float16", "bfloat16"),
 }
 FRACTIONS = ("learning_rate", "epochs")

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from stages.errors import UserError
+from stages.writing import replacing
 
 EXPERIMENT = "xtreme-distance"
 LOCAL = "sqlite:///mlflow.db"
@@ -44,10 +45,16 @@ def prepare() -> Any:
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow").setLevel(logging.WARNING)
+    uri = os.environ["MLFLOW_TRACKING_URI"]
     with answering(), Path(".mlflow.lock").open("w") as lock:
         # two processes that create one database at the same time break its migration
         fcntl.flock(lock, fcntl.LOCK_EX)
-        client = MlflowClient(tracking_uri=os.environ["MLFLOW_TRACKING_URI"])
+        database = Path(uri.removeprefix("sqlite:///"))
+        if uri.startswith("sqlite:///") and not database.exists():
+            # and one that is killed meanwhile leaves a database that MLflow refuses
+            with replacing(database) as temporary:
+                MlflowClient(tracking_uri=f"sqlite:///{temporary}").create_experiment(EXPERIMENT)
+        client = MlflowClient(tracking_uri=uri)
         if client.get_experiment_by_name(EXPERIMENT) is None:
             client.create_experiment(EXPERIMENT)
     return client
@@ -138,9 +145,10 @@ class Cell:
 
     def abandon(self) -> None:
         """End the run as FAILED if it was opened and the store answers."""
-        if self.opened and self.opened.done() and not self.opened.exception():
-            client, run_id, _ = self.opened.result()
-            with suppress(Exception):
+        with suppress(Exception):
+            if self.opened:
+                client, run_id, _ = self.opened.result()
+                self.worker.submit(self._send)
                 self.worker.submit(client.set_terminated, run_id, "FAILED").result()
         self.worker.shutdown(cancel_futures=True)
 
@@ -277,9 +285,10 @@ def publish(study: str, metrics: dict[str, float], report: Path, name: str = "re
     run_id = study_run(client, study)
     now = int(time.time() * 1000)
     entries = [Metric(name, value, now, 0) for name, value in sorted(metrics.items())]
-    for start in range(0, len(entries), METRICS_A_CALL):
-        client.log_batch(run_id, entries[start : start + METRICS_A_CALL])
-    client.log_artifacts(run_id, str(report), name)
+    with answering():
+        for start in range(0, len(entries), METRICS_A_CALL):
+            client.log_batch(run_id, entries[start : start + METRICS_A_CALL])
+        client.log_artifacts(run_id, str(report), name)
 
 
 def data_version() -> str:

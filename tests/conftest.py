@@ -20,6 +20,7 @@ needs_mirror = pytest.mark.skipif(
 
 ENGINE = {
     "zero_stage": 1,
+    "offload": "none",
     "precision": "fp32",
     "accumulation": 1,
     "activation_checkpointing": False,

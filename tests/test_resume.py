@@ -58,8 +58,11 @@ def test_a_killed_run_ends_as_one_that_was_not(workplace, tiny_encoder, stage: i
     assert equal(resumed, weights)
 
 
-@pytest.mark.parametrize("changes", [{"zero_stage": 3}, {"precision": "bf16"}])
-def test_so_do_partitioned_weights_and_bf16(workplace, tiny_encoder, changes) -> None:
+OTHER = [{"zero_stage": 3}, {"precision": "bf16"}, {"zero_stage": 2, "offload": "optimizer"}]
+
+
+@pytest.mark.parametrize("changes", OTHER)
+def test_so_do_partitioned_weights_bf16_and_offload(workplace, tiny_encoder, changes) -> None:
     losses, _ = learn(workplace, tiny_encoder, **RUN, **changes)
     killed(workplace, tiny_encoder, 4, **changes)
     found, _ = learn(workplace, tiny_encoder, **RUN, state=drill(), **changes)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn.functional import scaled_dot_product_attention
 
 # the kernels behind scaled_dot_product_attention on a CPU, called without autograd in between
 _FORWARD = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
@@ -158,7 +159,13 @@ def attend(
     Returns the shape of `query`. Attention dropout is not applied: FlashAttention for variable
     lengths has none, and the result must not depend on the device.
     """
-    if query.is_cuda:
+    mixed: Any
+    if not query.is_cuda:
+        mixed = _ByRuns.apply(query, key, value, pattern.runs)
+    elif query.dtype == torch.float32:
+        # FlashAttention takes half precision only
+        mixed = by_sdpa(query, key, value, pattern)
+    else:
         from torch.nn.attention.varlen import varlen_attn
 
         mixed = varlen_attn(
@@ -170,10 +177,21 @@ def attend(
             pattern.most_queries,
             pattern.most_keys,
         )
-    else:
-        mixed = _ByRuns.apply(query, key, value, pattern.runs)
     assert isinstance(mixed, torch.Tensor)
     return mixed
+
+
+def by_sdpa(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, pattern: Pattern
+) -> torch.Tensor:
+    """The same run by run through torch's public attention, on any device and in any precision."""
+    parts = [
+        scaled_dot_product_attention(_queries(query, run), _keys(key, run), _keys(value, run))
+        .transpose(1, 2)
+        .flatten(0, 1)
+        for run in pattern.runs
+    ]
+    return torch.cat(parts)
 
 
 class _ByRuns(torch.autograd.Function):
