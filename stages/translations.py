@@ -36,6 +36,7 @@ from stages.guards import (
     texts,
     translated,
     translation,
+    whole,
 )
 from stages.guards.page import page
 from stages.guards.rule import Outcome, severity_of
@@ -81,7 +82,7 @@ def judge(
     rows = texts.readable(found.head, found.rows.assign(file=file, row=found.rows.index))
     checks = structure.content(task)
     own = {"span": span.translated, "choice": choice.choice}.get(found.head)
-    for guard in (own, characters.characters, script.script, language.language):
+    for guard in (own, characters.characters, script.script, language.language, whole.whole):
         if guard is not None:
             rows, more = guard(task, rows)
             checks += more

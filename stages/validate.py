@@ -41,6 +41,7 @@ from stages.guards import (
     tagging,
     texts,
     translation,
+    whole,
 )
 from stages.guards.page import page
 from stages.guards.rule import Check, Outcome, severity_of
@@ -144,7 +145,7 @@ def _rows(verdict: Verdict, frame: pd.DataFrame, unanswered: frozenset[str]) -> 
     own: list[Guard] = [BY_HEAD[task.head]] if task.head in BY_HEAD else []
     if task.head == "span":
         own = [partial(span.span, unanswered=unanswered)]
-    for guard in (*own, characters.characters, script.script, language.language):
+    for guard in (*own, characters.characters, script.script, language.language, whole.whole):
         frame, more = guard(task, frame)
         checks += more
     verdict.judge("rows of all files", texts.plain(task.head, frame), checks)

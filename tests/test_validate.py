@@ -508,7 +508,7 @@ def test_a_dictionary_that_repeats_a_long_text_is_refused(study: Study) -> None:
     table = pa.table({"id": ["a"] * rows, "sentence1": text})
     pq.write_table(table, study.path("de/test"), store_schema=False)
     assert study.path("de/test").stat().st_size < 100_000
-    assert "more than 1073741824 bytes unpacked" in study.rejection()
+    assert "more than 1073741824 bytes of text unpacked" in study.rejection()
 
 
 def test_page_of_all_tasks_shows_what_was_rejected(study: Study) -> None:

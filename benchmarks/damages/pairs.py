@@ -1,10 +1,11 @@
-"""Damage to pairs of sentences (XNLI): 51 kinds, each at the smallest size that matters."""
+"""Damage to pairs of sentences (XNLI): 55 kinds, each at the smallest size that matters."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
 from html import escape
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -175,6 +176,16 @@ DAMAGES: tuple[Damage, ...] = (
     Damage("output in a loop", "0.5%",
            cells("sentence1", HALF, lambda text: text * 5)),
     Damage("output repeated", "25 rows", repeated),
+    Damage("letters in visual order", "file", plain(lambda frame: frame.assign(
+        sentence1=frame["sentence1"].str[::-1], sentence2=frame["sentence2"].str[::-1])),
+        languages=("ar", "ur", "ru", "th")),
+    Damage("cut at 64 characters", "file", plain(lambda frame: frame.assign(
+        sentence1=frame["sentence1"].str[:64]))),
+    Damage("lower-cased", "file", plain(lambda frame: frame.assign(
+        sentence1=frame["sentence1"].str.lower(), sentence2=frame["sentence2"].str.lower())),
+        languages=("de", "es", "fr", "ru", "bg", "el", "tr", "vi", "sw")),
+    Damage("percent-encoded", "0.5%",
+           cells("sentence1", HALF, lambda text: quote(text)), languages=("ru", "el", "ar", "th")),
     Damage("accents taken off", "file",
            plain(lambda frame: frame.assign(
                sentence1=frame["sentence1"].map(without_marks),

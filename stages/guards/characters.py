@@ -65,7 +65,8 @@ _CONTROL = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\ue000-\uf8ff\ufdd0-\ufdef\ufff
 _INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad]")
 _LOST = re.compile(r"\ufffd|\?{4,}|(?<=[a-z])\?(?=[a-z]{2,}\b(?!\?))")
 _MARKUP = re.compile(
-    r"&(?:[a-z]{2,6}|#\d{2,5}|#x[0-9a-f]{2,5});|</?[a-z]{1,6}\s*/?>|\\u[0-9a-f]{4}|\\x[0-9a-f]{2}",
+    r"&(?:[a-z]{2,6}|#\d{2,5}|#x[0-9a-f]{2,5});|</?[a-z]{1,6}\s*/?>|\\u[0-9a-f]{4}|\\x[0-9a-f]{2}"
+    r"|(?:%[0-9a-f]{2}){2}",
     re.IGNORECASE,
 )
 

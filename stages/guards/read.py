@@ -12,11 +12,9 @@ from stages.guards.rule import Example, Rule, short
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
 MAX_CELLS = 50_000_000
-MAX_BYTES = 2**30  # uncompressed; the 1,104,934 training rows of ANLI+ are 220 MB
-BATCH_BYTES = 2**27  # of one batch at the most: a dictionary may repeat one long text in every row
+MAX_BYTES = 2**30  # of texts; the 1,104,934 training rows of ANLI+ have 220 MB
 
 PRESENT = Rule(
     "file_present",
@@ -88,15 +86,13 @@ def read(path: Path) -> Table:
         There is no such file, it is not parquet, is cut off, or would not fit into memory.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     if not path.is_file():
         raise Unreadable(PRESENT, "no such file")
     try:
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        with pq.ParquetFile(path) as file:
-            table = _rows(file)
+        table = _rows(path)
         table.validate(full=True)
     except Unreadable:
         raise
@@ -105,29 +101,75 @@ def read(path: Path) -> Table:
     return Table(table, digest)
 
 
-def _rows(file: pq.ParquetFile) -> pa.Table:
-    """All rows, read in batches that stop before they fill the memory."""
+def _rows(path: Path) -> pa.Table:
+    """All rows; texts are read as dictionaries and written out only where they fit into memory.
+
+    A dictionary of one long text makes a small file that becomes any size.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        meta, kinds = file.metadata, file.schema_arrow
+        # of columns nothing is asked: pyarrow ends the process at a broken description of one
+        size = sum(meta.row_group(number).total_byte_size for number in range(meta.num_row_groups))
+        if meta.num_rows * meta.num_columns > MAX_CELLS or size > MAX_BYTES:
+            raise Unreadable(
+                READABLE,
+                f"{meta.num_rows} rows of {meta.num_columns} columns, {size} bytes unpacked",
+            )
+        leaves = [file.schema.column(number) for number in range(len(file.schema))]
+        texts = [
+            leaf.path
+            for leaf in leaves
+            if leaf.physical_type == "BYTE_ARRAY" and _plain(kinds, leaf.path)
+        ]
+    with pq.ParquetFile(path, read_dictionary=texts) as file:
+        table = file.read()
+    left = [MAX_BYTES]
+    columns = [
+        pa.chunked_array([_written_out(chunk, left) for chunk in column.chunks], field.type)
+        if column.num_chunks
+        else pa.chunked_array([], field.type)
+        for column, field in zip(table.columns, kinds, strict=True)
+    ]
+    return pa.table(columns, schema=kinds)
+
+
+def _plain(schema: pa.Schema, path: str) -> bool:
+    """Whether a leaf is a text by itself, or in lists and structs only."""
     import pyarrow as pa
 
-    meta = file.metadata
-    groups = [meta.row_group(number) for number in range(meta.num_row_groups)]
-    largest = max(
-        (
-            group.column(i).total_uncompressed_size
-            for group in groups
-            for i in range(group.num_columns)
-        ),
-        default=0,
-    )  # no value is longer than its column chunk
-    size = sum(group.total_byte_size for group in groups)
-    if meta.num_rows * meta.num_columns > MAX_CELLS or size > MAX_BYTES:
-        raise Unreadable(
-            READABLE, f"{meta.num_rows} rows of {meta.num_columns} columns, {size} bytes unpacked"
-        )
-    batches, held = [], 0
-    for batch in file.iter_batches(max(16, min(65_536, BATCH_BYTES // max(largest, 1)))):
-        held += batch.nbytes
-        if held > MAX_BYTES:
-            raise Unreadable(READABLE, f"more than {MAX_BYTES} bytes unpacked")
-        batches.append(batch)
-    return pa.Table.from_batches(batches, file.schema_arrow)
+    def plain(kind: pa.DataType) -> bool:
+        if pa.types.is_list(kind):
+            return plain(kind.value_type)
+        if pa.types.is_struct(kind):
+            return all(plain(kind.field(number).type) for number in range(kind.num_fields))
+        return not pa.types.is_nested(kind) and not pa.types.is_dictionary(kind)
+
+    name = path.partition(".")[0]
+    return schema.names.count(name) == 1 and plain(schema.field(name).type)
+
+
+def _written_out(array: pa.Array, left: list[int]) -> pa.Array:
+    """`array` with plain texts for its dictionaries; counts their bytes down in `left`."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_dictionary(array.type):
+        words = array.dictionary
+        if not (pa.types.is_string(words.type) or pa.types.is_binary(words.type)):
+            return array
+        left[0] -= pc.sum(pc.binary_length(words).take(array.indices)).as_py() or 0
+        if left[0] < 0:
+            raise Unreadable(READABLE, f"more than {MAX_BYTES} bytes of text unpacked")
+        return words.take(array.indices)
+    nulls = array.is_null() if array.null_count else None
+    if pa.types.is_list(array.type):
+        values = _written_out(array.values, left)
+        return pa.ListArray.from_arrays(array.offsets, values, mask=nulls)
+    if pa.types.is_struct(array.type):
+        parts = [_written_out(part, left) for part in array.flatten()]
+        names = [array.type.field(number).name for number in range(array.type.num_fields)]
+        return pa.StructArray.from_arrays(parts, names, mask=nulls)
+    return array

@@ -24,12 +24,13 @@ from stages.guards import (
     tagging,
     translated,
     translation,
+    whole,
 )
 from stages.guards.rule import SEVERITIES, Rule
 
 ROOMS = (
     origin, read, structure, choice, tagging, span, mining, characters, script, language, parallel,
-    alignment, translation, overlap, drift, translated,
+    alignment, translation, overlap, drift, translated, whole,
 )  # fmt: skip
 RULES: dict[str, Rule] = {rule.name: rule for room in ROOMS for rule in room.RULES}
 

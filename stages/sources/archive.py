@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import lzma
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -21,7 +22,7 @@ MEMBER_BYTES = 1 << 30
 TOTAL_BYTES = 4 << 30
 BROKEN = (
     tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError,
-    RuntimeError, NotImplementedError,
+    RuntimeError, NotImplementedError, LookupError, TypeError, ValueError, struct.error,
 )  # fmt: skip
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from stages.errors import UserError
+from stages.guards.read import Unreadable, read
 from stages.sources.origin import Origin
 from stages.tasks import Source
 
@@ -19,14 +20,13 @@ class Shards:
 
     def __init__(self, source: Source, origins: Sequence[Origin]) -> None:
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         self.source, self.origins = source, list(origins)
         tables = []
         for origin in self.origins:
             try:
-                table = pq.read_table(origin.path)
-            except (pa.ArrowInvalid, OSError) as error:
+                table = read(origin.path).rows
+            except Unreadable as error:
                 raise UserError(
                     f"{origin.path}: not a readable parquet file ({error}). Fetch it again."
                 ) from error
