@@ -181,3 +181,40 @@ def test_lost_number_is_a_note_and_a_file_without_them_stops() -> None:
     table, checks = translation.translation(find("xnli"), pairs(*shuffled))
     assert table["numbers_follow"].notna().sum() == 40
     assert {check.rule.name: check.rule.severity for check in checks}["numbers_follow"] == "stop"
+
+
+def test_lost_names_are_notes_and_a_file_without_them_stops() -> None:
+    towns = "Bern Graz Linz Kiel Bonn Lyon Nice Metz Caen Rome".split()
+    rows = [
+        (f"Von {one} ging es gleich nach {other}.", f"They went from {one} to {other}.")
+        for one in towns
+        for other in towns
+        if one != other
+    ]
+    rows[3] = ("Dorthin ging es gleich am Morgen.", rows[3][1])
+    table, _ = translation.translation(find("xnli"), pairs(*rows))
+    assert table.index[table["names_kept"].notna()].tolist() == [3]
+    assert table["names_follow"].isna().all()
+    strangers = [("Dorthin ging es gleich am Morgen.", there) for _, there in rows]
+    table, _ = translation.translation(find("xnli"), pairs(*strangers))
+    assert table["names_follow"].notna().all() and table["names_kept"].isna().all()
+    russian = [("Туда поехали сразу утром.", there) for _, there in rows]
+    table, _ = translation.translation(find("xnli"), pairs(*russian))
+    assert table["names_follow"].isna().all()
+
+
+def test_output_that_ends_in_the_middle() -> None:
+    whole = [
+        (
+            f"Das war der lange Satz mit der Nummer {n}, wie man weiß.",
+            f"That was the long sentence with number {n}, as is known.",
+        )
+        for n in range(30)
+    ]
+    whole[4] = ("Das war der lange Satz mit", whole[4][1])
+    table, _ = translation.translation(find("xnli"), pairs(*whole))
+    assert table.index[table["cut_short"].notna()].tolist() == [4]
+    # a language that writes none
+    without = [(here.rstrip("."), there) for here, there in whole]
+    table, _ = translation.translation(find("xnli"), pairs(*without))
+    assert table["cut_short"].isna().all()

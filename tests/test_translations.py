@@ -77,6 +77,13 @@ def test_the_label_of_translated_xnli_is_mapped_by_name(tmp_path: Path) -> None:
     assert set(load(write_tsv(tmp_path / "x.tsv", rows), "de").rows["label"]) == set(LABELS)
 
 
+def test_half_a_source_is_none(tmp_path: Path) -> None:
+    rows = [["label", "sentence1_en", "xentence2_en", "sentence1_de", "sentence2_de"]]
+    rows += [["neutral", *english(n), *german(n)] for n in range(9)]
+    found = load(write_tsv(tmp_path / "x.tsv", rows), "de")
+    assert found.source is None and len(found.rows) == 9
+
+
 def set_cell(row: int, column: int, text: str):  # type: ignore[no-untyped-def]
     def change(rows: list[list[str]]) -> None:
         rows[row - 1][column] = text

@@ -1,4 +1,4 @@
-"""Damage to pairs of sentences (XNLI): 55 kinds, each at the smallest size that matters."""
+"""Damage to pairs of sentences (XNLI): 56 kinds, each at the smallest size that matters."""
 
 from __future__ import annotations
 
@@ -173,6 +173,9 @@ DAMAGES: tuple[Damage, ...] = (
     Damage("nan for a translation", "1 row", cells("sentence2", 0, lambda text: "nan")),
     Damage("output cut short", "0.5%",
            cells("sentence1", HALF, lambda text: text[: len(text) // (5 if text[60:] else 1)])),
+    Damage("output cut in the middle", "0.5%",
+           cells("sentence1", HALF, lambda text: text[: len(text) // (2 if text[80:] else 1)]),
+           languages=("de", "es", "fr", "ru", "bg", "el", "tr", "vi")),
     Damage("output in a loop", "0.5%",
            cells("sentence1", HALF, lambda text: text * 5)),
     Damage("output repeated", "25 rows", repeated),

@@ -145,6 +145,8 @@ def _columns(row: list[str], language: str) -> tuple[dict[str, int], bool]:
             others = [name for name in names if name != ours]
             if ours in row and others:
                 places[f"source{number}"] = row.index(others[0])
+        if ("source1" in places) != ("source2" in places):  # half a source is none
+            places = {name: place for name, place in places.items() if "source" not in name}
         return places, True
     if len(row) == 5:
         keys = ("source1", "source2", "sentence1", "sentence2", "label")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stages.guards.rule import PLACEHOLDER, Check, Rule
+from stages.guards.script import SCRIPTS, letters
 from stages.guards.texts import paired
 from stages.tasks import Task
 
@@ -18,7 +19,11 @@ LEAST_LETTERS = 20  # characters; shorter sentences may be names, or say the sam
 MOST_SOURCES = 3  # different English sentences may have one translation; four do not
 SHORT, LONG = 0.3, 3.5  # of the length that the file gives to such an English sentence
 NUMBERS_KEPT = 0.5  # published XNLI and PAWS-X keep 84% (Urdu) to 99%; shuffled rows 0 to 2%
-ENOUGH = 20  # sentences with numbers, to judge a file by them
+ENOUGH = 20  # sentences with numbers (or names), to judge a file by them
+NAMES_KEPT = 0.25  # published files in Latin letters keep one name at least in 57% to 96%
+LATIN_SHARE = 0.7  # of the letters of a file, to look for English names in it
+HALF = 0.7  # of the usual length: a text without its full stop and shorter than that was cut
+ENDING = 0.8  # of a file's texts end in a full stop where English does (fewer in Thai): then all
 
 _GROUPED = re.compile(r"(?<=\d)[,.   ](?=\d{3}(?!\d))")  # 12,000 and 12 000 are 12000
 _NUMBER = re.compile(r"\d{3,}")  # shorter ones are spelled out as often as not
@@ -56,7 +61,31 @@ FOLLOWS = Rule(
     f"numbers of the English side in at least {NUMBERS_KEPT:.0%} of the sentences that have any",
     "The texts are not translations of these rows: compare the file with its source.",
 )
-RULES = (COPIES, REPEATED, LENGTH, NUMBERS, FOLLOWS)
+NAMES = Rule(
+    "names_kept",
+    "note",
+    "one of the names of the English side",
+    "All names were translated or lost; published sets hold some such rows.",
+)
+SAME_NAMES = Rule(
+    "names_follow",
+    "stop",
+    f"names of the English side in at least {NAMES_KEPT:.0%} of the sentences that have two",
+    "The texts are not translations of these rows: compare the file with its source.",
+)
+CUT_SHORT = Rule(
+    "cut_short",
+    "warn",
+    "a full stop where English has one, or the usual length",
+    "The translation ends in the middle: translate these rows again.",
+    stop_above=0.05,
+)
+RULES = (COPIES, REPEATED, LENGTH, NUMBERS, FOLLOWS, NAMES, SAME_NAMES, CUT_SHORT)
+
+# capitalised inside a sentence
+_NAME = re.compile(r"(?<=[a-z,;] )[A-Z][a-z]{3,}")
+_STOPS = r"[.?!]\s*$"
+_ENDS = r"[.?!؟。！？۔।\"'”»）)…:]\s*$"
 
 
 def numbers(text: str) -> frozenset[str]:
@@ -88,7 +117,11 @@ def translation(task: Task, pairs: pd.DataFrame) -> tuple[pd.DataFrame, list[Che
         kept = [bool(ours & numbers(cell)) for ours, cell in zip(asked, text, strict=True)]
         lost = numbered & ~pd.Series(kept, pairs.index, dtype=bool)
         follows = lost.sum() <= (1 - NUMBERS_KEPT) * numbered.sum() or numbered.sum() < ENOUGH
+        nameless, same_names = _names(text, english, real)
         for rule, broken in (
+            (NAMES, nameless & same_names),
+            (SAME_NAMES, nameless & (not same_names)),
+            (CUT_SHORT, _cut_short(text, english, ratio, real)),
             (COPIES, copied),
             (REPEATED, often),
             (LENGTH, odd),
@@ -99,3 +132,34 @@ def translation(task: Task, pairs: pd.DataFrame) -> tuple[pd.DataFrame, list[Che
             evidence[rule.name] = evidence[rule.name].fillna(found)
     checks = [Check(rule, "ExpectColumnValuesToBeNull", {"column": rule.name}) for rule in RULES]
     return pairs.assign(**evidence), checks
+
+
+def _names(text: pd.Series, english: pd.Series, real: pd.Series) -> tuple[pd.Series, bool]:
+    """Rows that lost all of at least two English names, and whether the file keeps names at all.
+
+    Only texts in Latin letters keep them as they are.
+    """
+    import pandas as pd
+
+    none = pd.Series(False, text.index)
+    counts = letters(["".join(text[real].head(2_000))])[0, 1:]
+    if not counts.sum() or counts[SCRIPTS.index("Latin") - 1] < LATIN_SHARE * counts.sum():
+        return none, True
+    names = [set(map(str.casefold, _NAME.findall(cell))) for cell in english]
+    lost = [
+        len(asked) > 1 and not any(name in folded for name in asked)
+        for asked, folded in zip(names, text.str.casefold(), strict=True)
+    ]
+    named = real & pd.Series([len(asked) > 1 for asked in names], text.index)
+    nameless = real & pd.Series(lost, text.index)
+    enough = named.sum() >= ENOUGH
+    return nameless, not enough or nameless.sum() <= (1 - NAMES_KEPT) * named.sum()
+
+
+def _cut_short(text: pd.Series, english: pd.Series, ratio: pd.Series, real: pd.Series) -> pd.Series:
+    """Rows that end without a full stop where English has one, and are much shorter than usual."""
+    stops = real & english.str.contains(_STOPS)
+    ends = text.str.contains(_ENDS)
+    if not stops.any() or ends[stops].mean() < ENDING:
+        return stops & False
+    return stops & ~ends & (ratio < HALF) & (english.str.len() >= 2 * LEAST_LETTERS)
