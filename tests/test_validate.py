@@ -447,9 +447,9 @@ def test_unknown_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (
             "xnli",
             "control_characters lost_characters composed_unicode markup script untranslated "
-            "length_ratio language",
+            "length_ratio language cut_short",
         ),
-        ("pawsx", "placeholders script untranslated length_ratio"),
+        ("pawsx", "placeholders script untranslated length_ratio cut_short"),
     ],
 )
 def test_published_sets_raise_no_stop(
