@@ -106,11 +106,13 @@ def _parquet_seed(rng: random.Random) -> bytes:
 
 
 @functools.cache
-def _bomb() -> bytes:
-    """Texts of a megabyte that a dictionary repeats: 5 MB of file that become 20 GB."""
+def _bomb(listed: bool) -> bytes:
+    """A text of a megabyte that a dictionary repeats, by itself or in lists: 48 kB become 20 GB."""
     columns: dict = {name: ["b"] * 20_000 for name in ("id", "sentence2", "label")}
-    repeated = pa.DictionaryArray.from_arrays(pa.array([0] * 20_000, pa.int32()), ["x" * 1_000_000])
-    return _parquet({**columns, "sentence1": repeated}, store_schema=False)
+    texts = pa.DictionaryArray.from_arrays(pa.array([0] * 20_000, pa.int32()), ["x" * 1_000_000])
+    ends = pa.array(range(20_001), pa.int32())
+    column = pa.ListArray.from_arrays(ends, texts) if listed else texts
+    return _parquet({**columns, "sentence1": column}, store_schema=False)
 
 
 def _tsv(rng: random.Random) -> bytes:
@@ -251,7 +253,7 @@ def mutated(ending: str, rng: random.Random) -> tuple[bytes, str]:
     """The bytes of one input, and in a word what was done to a valid file."""
     kind = rng.random()
     if ending == ".parquet" and kind < 0.001:
-        return _bomb(), "bomb"
+        return _bomb(rng.random() < 0.5), "bomb"
     content = SEEDS[ending](rng)
     if kind < 0.15:
         return content, "valid or odd"

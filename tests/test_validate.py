@@ -538,3 +538,35 @@ def test_odd_sources_in_the_record(study: Study, sources: str) -> None:
     text = json.dumps(study.record)
     (study.folder / "snapshot.json").write_text(f'{text[:-1]}, "sources": {sources}}}')
     assert study.run()["accepted"]
+
+
+def test_rows_are_read_as_arrow_reads_them(tmp_path: Path) -> None:
+    """Whatever the types, nulls and row groups: only texts go another way."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from stages.guards.read import read
+
+    texts = ["a", None, "", "\u00e4\u4e2d", "a"] * 40
+    lists = [["x", None], None, [], ["y"], ["x", "x"]] * 40
+    table = pa.table(
+        {
+            "string": pa.array(texts),
+            "large": pa.array(texts, pa.large_string()),
+            "lists": pa.array(lists, pa.list_(pa.string())),
+            "nested": pa.array([[cell] for cell in lists]),
+            "structs": pa.array(
+                [None if cell is None else {"text": cell, "start": [1]} for cell in lists]
+            ),
+            "numbers": pa.array([1, None, 3, 4, 5] * 40, pa.int32()),
+            "bytes": pa.array([b"\xff", None, b"", b"a", b"b"] * 40),
+            "words": pa.array(texts).dictionary_encode(),
+        },
+        metadata={"key": "value"},
+    )
+    for size in (7, 1_000):
+        pq.write_table(table, tmp_path / "t.parquet", row_group_size=size)
+        found, wanted = read(tmp_path / "t.parquet").rows, pq.read_table(tmp_path / "t.parquet")
+        assert found.equals(wanted, check_metadata=True)
+    pq.write_table(table.slice(0, 0), tmp_path / "none.parquet")
+    assert read(tmp_path / "none.parquet").rows.num_rows == 0

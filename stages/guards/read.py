@@ -12,9 +12,11 @@ from stages.guards.rule import Example, Rule, short
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 MAX_CELLS = 50_000_000
 MAX_BYTES = 2**30  # of texts; the 1,104,934 training rows of ANLI+ have 220 MB
+BATCH_BYTES = 2**27  # of one batch of lists, at the most
 
 PRESENT = Rule(
     "file_present",
@@ -102,74 +104,68 @@ def read(path: Path) -> Table:
 
 
 def _rows(path: Path) -> pa.Table:
-    """All rows; texts are read as dictionaries and written out only where they fit into memory.
+    """All rows, in the types that the file declares; refused where they do not fit into memory.
 
-    A dictionary of one long text makes a small file that becomes any size.
+    A dictionary of one long text makes a small file that becomes any size. So columns of texts are
+    read as dictionaries and written out only where they fit, and lists in small batches.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
-        meta, kinds = file.metadata, file.schema_arrow
+        meta, schema = file.metadata, file.schema_arrow
         # of columns nothing is asked: pyarrow ends the process at a broken description of one
-        size = sum(meta.row_group(number).total_byte_size for number in range(meta.num_row_groups))
-        if meta.num_rows * meta.num_columns > MAX_CELLS or size > MAX_BYTES:
+        sizes = [meta.row_group(number).total_byte_size for number in range(meta.num_row_groups)]
+        if meta.num_rows * meta.num_columns > MAX_CELLS or sum(sizes) > MAX_BYTES:
             raise Unreadable(
                 READABLE,
-                f"{meta.num_rows} rows of {meta.num_columns} columns, {size} bytes unpacked",
+                f"{meta.num_rows} rows of {meta.num_columns} columns, {sum(sizes)} bytes unpacked",
             )
-        leaves = [file.schema.column(number) for number in range(len(file.schema))]
-        texts = [
-            leaf.path
-            for leaf in leaves
-            if leaf.physical_type == "BYTE_ARRAY" and _plain(kinds, leaf.path)
-        ]
+        if len(set(schema.names)) < len(schema.names):
+            raise Unreadable(READABLE, f"two columns of one name: {', '.join(schema.names)}")
+        nested = [field.name for field in schema if pa.types.is_nested(field.type)]
+        # no value is longer than its row group
+        batch = max(16, min(65_536, BATCH_BYTES // max([*sizes, 1])))
+        lists = _batches(file, nested, batch) if nested else None
+    flat = [name for name in schema.names if name not in nested]
+    texts = [name for name in flat if _is_text(schema.field(name).type)]
     with pq.ParquetFile(path, read_dictionary=texts) as file:
-        table = file.read()
-    left = [MAX_BYTES]
-    columns = [
-        pa.chunked_array([_written_out(chunk, left) for chunk in column.chunks], field.type)
-        if column.num_chunks
-        else pa.chunked_array([], field.type)
-        for column, field in zip(table.columns, kinds, strict=True)
-    ]
-    return pa.table(columns, schema=kinds)
+        table = file.read(columns=flat)
+    left = MAX_BYTES
+    columns = []
+    for name in schema.names:
+        column = lists[name] if lists is not None and name in nested else table[name]
+        if name in texts:
+            left -= sum(map(_length, column.chunks))
+            if left < 0:
+                raise Unreadable(READABLE, f"more than {MAX_BYTES} bytes of text unpacked")
+            column = column.cast(schema.field(name).type)
+        columns.append(column)
+    return pa.table(columns, schema=schema)
 
 
-def _plain(schema: pa.Schema, path: str) -> bool:
-    """Whether a leaf is a text by itself, or in lists and structs only."""
+def _batches(file: pq.ParquetFile, names: list[str], rows: int) -> pa.Table:
+    """Columns of lists, `rows` at a time."""
     import pyarrow as pa
 
-    def plain(kind: pa.DataType) -> bool:
-        if pa.types.is_list(kind):
-            return plain(kind.value_type)
-        if pa.types.is_struct(kind):
-            return all(plain(kind.field(number).type) for number in range(kind.num_fields))
-        return not pa.types.is_nested(kind) and not pa.types.is_dictionary(kind)
+    batches, held = [], 0
+    for batch in file.iter_batches(rows, columns=names):
+        held += batch.nbytes
+        if held > MAX_BYTES:
+            raise Unreadable(READABLE, f"more than {MAX_BYTES} bytes of lists unpacked")
+        batches.append(batch)
+    fields = [file.schema_arrow.field(name) for name in names]
+    return pa.Table.from_batches(batches, pa.schema(fields))
 
-    name = path.partition(".")[0]
-    return schema.names.count(name) == 1 and plain(schema.field(name).type)
 
-
-def _written_out(array: pa.Array, left: list[int]) -> pa.Array:
-    """`array` with plain texts for its dictionaries; counts their bytes down in `left`."""
+def _is_text(kind: pa.DataType) -> bool:
     import pyarrow as pa
+
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _length(words: pa.DictionaryArray) -> int:
+    """The bytes of the texts, written out."""
     import pyarrow.compute as pc
 
-    if pa.types.is_dictionary(array.type):
-        words = array.dictionary
-        if not (pa.types.is_string(words.type) or pa.types.is_binary(words.type)):
-            return array
-        left[0] -= pc.sum(pc.binary_length(words).take(array.indices)).as_py() or 0
-        if left[0] < 0:
-            raise Unreadable(READABLE, f"more than {MAX_BYTES} bytes of text unpacked")
-        return words.take(array.indices)
-    nulls = array.is_null() if array.null_count else None
-    if pa.types.is_list(array.type):
-        values = _written_out(array.values, left)
-        return pa.ListArray.from_arrays(array.offsets, values, mask=nulls)
-    if pa.types.is_struct(array.type):
-        parts = [_written_out(part, left) for part in array.flatten()]
-        names = [array.type.field(number).name for number in range(array.type.num_fields)]
-        return pa.StructArray.from_arrays(parts, names, mask=nulls)
-    return array
+    return pc.sum(pc.binary_length(words.dictionary).take(words.indices)).as_py() or 0
