@@ -195,6 +195,17 @@ def test_command_fails_with_one_line_and_writes_nothing(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr and not (tmp_path / "out").exists()
 
 
+def test_equal_tables_are_equal_files(tmp_path: Path) -> None:
+    scores, languages = tables(tmp_path)
+    command = [sys.executable, "-m", "stages.correlate", "--scores", str(scores)]
+    command += ["--languages", str(languages), "--out"]
+    for name in ("once", "again"):
+        subprocess.run([*command, str(tmp_path / name)], check=True, capture_output=True)
+    once = {path.name: path.read_bytes() for path in (tmp_path / "once").iterdir()}
+    again = {path.name: path.read_bytes() for path in (tmp_path / "again").iterdir()}
+    assert "specifications.csv.gz" in once and once == again
+
+
 def test_unknown_primary_key() -> None:
     with pytest.raises(UserError, match="expected KEY=VALUE"):
         settings_of({}, ["colour=blue"])
