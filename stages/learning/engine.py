@@ -6,6 +6,7 @@ ZeRO stage and the number of ranks: what one set of ranks saved, another goes on
 
 from __future__ import annotations
 
+import atexit
 import inspect
 import os
 import sys
@@ -44,6 +45,8 @@ def join_ranks() -> tuple[int, int, torch.device]:
                 backend, store=torch.distributed.HashStore(), rank=0, world_size=1
             )
         deepspeed.init_distributed(backend, auto_mpi_discovery=False, verbose=False)
+        # threads of the process group that outlive the interpreter abort it at exit
+        atexit.register(leave_ranks)
     rank, world = torch.distributed.get_rank(), torch.distributed.get_world_size()
     device = torch.device("cpu")
     if on_gpu:
@@ -80,6 +83,12 @@ def _import_deepspeed() -> Any:
 
     deepspeed.logger.setLevel("ERROR")
     return deepspeed
+
+
+def leave_ranks() -> None:
+    """Leave the process group, if there is one."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def start(model: nn.Module, settings: dict[str, Any], world: int) -> Any:
