@@ -135,7 +135,7 @@ def our_model(options: argparse.Namespace, settings: dict[str, Any]) -> tuple[An
 
     from stages.learning import encoder as encoders
     from stages.learning.heads import head_of
-    from stages.learning.xlmr import XLMR, Config
+    from stages.learning.xlmr import XLMR, Config, draw
     from stages.tasks import find
 
     torch.manual_seed(0)
@@ -143,7 +143,7 @@ def our_model(options: argparse.Namespace, settings: dict[str, Any]) -> tuple[An
     if options.shape == "large":
         names = Config.__dataclass_fields__
         shape = Config(**{k: v for k, v in config(options).items() if k in names})
-        encoder = XLMR(shape, settings["dropout"], settings["activation_checkpointing"])
+        encoder = draw(XLMR(shape, settings["dropout"], settings["activation_checkpointing"]))
     else:
         encoder = encoders.read(options.encoder, settings)
     return head, head.build(encoder)

@@ -16,6 +16,7 @@ Alone: python -m stages.correlate --scores scores.csv --languages languages.csv 
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import sys
 from collections.abc import Sequence
@@ -72,9 +73,7 @@ def correlate(
         "robustness": robustness,
         "slopes": slopes(outcomes, languages, distance, covariates, *size),
         "interactions": interactions(outcomes, scores, languages, distance, covariates, *size),
-        "uncertainty": uncertainty(
-            outcomes, scores, languages, distance, covariates, settings.seed
-        ),
+        "uncertainty": uncertainty(outcomes, scores, languages, distance, covariates),
         "specifications": curve,
         "influence": influence(outcomes, languages, distance, covariates),
         "agreement": agreement(curve) if len(curve) else pd.DataFrame(),
@@ -176,9 +175,13 @@ def main() -> None:
     tables = correlate(scores, languages, covariates, settings)
     for name, table in tables.items():
         if name == "specifications":  # thousands of rows: a picture's data, kept small
-            with replacing(arguments.out / f"{name}.csv.gz") as path:
-                small = {"method": "gzip", "mtime": 0}
-                table.to_csv(path, index=False, float_format="%.4g", compression=small)
+            with (
+                replacing(arguments.out / f"{name}.csv.gz") as path,
+                path.open("wb") as raw,
+                # no name and no time inside: equal tables are equal files
+                gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as small,
+            ):
+                table.to_csv(small, index=False, float_format="%.4g")
         else:
             with replacing(arguments.out / f"{name}.csv") as path:
                 table.to_csv(path, index=False, float_format="%.6g")

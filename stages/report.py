@@ -191,7 +191,7 @@ def analysis(
                     for t, forest in zip(others, forests[1:], strict=True)
                     for block in made.show(forest, folded=f"{t}: every distance")
                 ),
-                *correlation_blocks(*own_tables, calibration, target, source),
+                *correlation_blocks(*own_tables, calibration, target, source, own.distance),
             ],
         ),
         Section(

@@ -156,6 +156,10 @@ def test_bad_scores(tmp_path: Path, name: str) -> None:
 
 
 BAD_LANGUAGES = {
+    "ara": (lambda t: t.replace({"l03": "ara"}), "row 6: language 'ara': expected .* 'ar'"),
+    "swh": (lambda t: t.replace({"l03": "swh"}), "two-letter code 'sw'"),
+    "zho": (lambda t: t.replace({"l03": "zho"}), "two-letter code 'zh'"),
+    "infinite": (lambda t: t.assign(**{SIZE: np.inf}), "'inf', expected a number"),
     "constant": (lambda t: t.assign(**{SIZE: 1.0}), "a constant explains nothing"),
     "empty": (lambda t: t.assign(**{SIZE: np.nan}), "empty for every language"),
     "no covariate": (lambda t: t.drop(columns=SIZE), f"no column {SIZE}"),
@@ -189,6 +193,17 @@ def test_command_fails_with_one_line_and_writes_nothing(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1 and done.stderr.startswith("error: ")
     assert "Traceback" not in done.stderr and not (tmp_path / "out").exists()
+
+
+def test_equal_tables_are_equal_files(tmp_path: Path) -> None:
+    scores, languages = tables(tmp_path)
+    command = [sys.executable, "-m", "stages.correlate", "--scores", str(scores)]
+    command += ["--languages", str(languages), "--out"]
+    for name in ("once", "again"):
+        subprocess.run([*command, str(tmp_path / name)], check=True, capture_output=True)
+    once = {path.name: path.read_bytes() for path in (tmp_path / "once").iterdir()}
+    again = {path.name: path.read_bytes() for path in (tmp_path / "again").iterdir()}
+    assert "specifications.csv.gz" in once and once == again
 
 
 def test_unknown_primary_key() -> None:
@@ -238,3 +253,60 @@ def test_a_table_of_others_without_the_default_distance_says_so(tmp_path: Path) 
 def test_an_unknown_key_of_the_primary_contrast_is_refused() -> None:
     with pytest.raises(UserError, match=r"correlate.primary.distanse: expected one of target"):
         settings_of({"primary": {"distanse": "distance_x"}})
+
+
+def test_a_missing_covariate_leaves_its_language_out_aloud(tmp_path: Path) -> None:
+    scores, languages = tables(tmp_path)
+    table = pd.read_csv(languages)
+    table.loc[3, SIZE] = np.nan
+    table.to_csv(languages, index=False)
+    found = run_on(scores, languages)
+    said = "without 1 for want of a covariate: l02"
+    for name in ("partial_correlations", "slopes", "interactions"):
+        assert set(found[name]["n"]) == {13}, name
+        assert found[name]["note"].str.contains(said).all(), name
+
+
+def test_a_language_that_one_source_lacks_is_left_out_of_that_source_aloud(tmp_path: Path) -> None:
+    scores, languages = tables(tmp_path, seeds=1)
+    table = pd.read_csv(scores)
+    lost = (table["language"] == "l05") & (table["intermediate"] == "mnli")
+    table[~lost].to_csv(scores, index=False)
+    found = run_on(scores, languages)
+    drops = found["partial_correlations"].query("outcome == 'drop'")
+    mnli = drops[drops["intermediate"] == "mnli"]
+    assert set(mnli["n"]) == {13}
+    assert mnli["note"].str.contains("without 1 for want of a comparable score: l05").all()
+    assert set(drops.loc[drops["intermediate"] == "none", "n"]) == {14}
+    assert found["interactions"]["note"].str.contains("comparable score: l05").all()
+
+
+def test_retrieval_needs_no_english_and_equal_pools(tmp_path: Path) -> None:
+    _, languages = tables(tmp_path)
+    random = np.random.default_rng(0)
+    rows = [
+        (source, "tatoeba", name, "accuracy", 40 + 10 * random.random(), 300 if i < 2 else 1000)
+        for source in ("none", "mnli")
+        for i, name in enumerate(LANGUAGES)
+    ]
+    columns = ["intermediate", "target", "language", "metric", "value", "n"]
+    pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "scores.csv", index=False)
+    found = run_on(tmp_path / "scores.csv", languages)
+    outcomes = found["outcomes"].set_index(["source", "language"])
+    assert outcomes.loc[("none", "l05"), "drop"] == pytest.approx(
+        100 - outcomes.loc[("none", "l05"), "value"]
+    )
+    said = "without 2 for want of a comparable score: l00 l01"
+    assert found["partial_correlations"]["note"].str.contains(said).all()
+    assert set(found["slopes"]["n"]) == {12} and found["slopes"]["note"].str.contains(said).all()
+
+
+def test_f1_is_no_share_of_items(tmp_path: Path) -> None:
+    scores, languages = tables(tmp_path)
+    counted = run_on(scores, languages)
+    assert counted["interactions"]["model"].str.contains("log odds").any()
+    assert counted["uncertainty"]["se_items"].notna().all()
+    change(scores, metric="f1")
+    found = run_on(scores, languages)
+    assert not found["interactions"]["model"].str.contains("log odds").any()
+    assert found["uncertainty"]["se_items"].isna().all()

@@ -22,7 +22,7 @@ from stages.learning.engine import rate
 from stages.learning.flops import forward_flops, matmul_peak
 from stages.learning.progress import Progress
 from stages.learning.unpadded import Layout, attend, by_sdpa
-from stages.learning.xlmr import XLMR, Config
+from stages.learning.xlmr import XLMR, Config, draw
 
 SHAPE = Config(90, 32, 3, 4, 64, 66)
 
@@ -111,7 +111,7 @@ def batch(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, Layout]:
 
 def test_the_last_layer_for_what_is_read_equals_the_whole() -> None:
     torch.manual_seed(0)
-    model = XLMR(SHAPE).eval()
+    model = draw(XLMR(SHAPE)).eval()
     tokens, positions, layout = batch()
     whole = model(tokens, positions, layout)
     places = layout.ends[:-1].long()
@@ -126,7 +126,7 @@ def test_the_last_layer_for_what_is_read_equals_the_whole() -> None:
 
 def test_recomputed_layers_drop_the_same_again() -> None:
     torch.manual_seed(0)
-    model = XLMR(SHAPE, dropout=0.3)
+    model = draw(XLMR(SHAPE, dropout=0.3))
     gradients = []
     for checkpointing in (False, True):
         model.checkpointing = checkpointing
@@ -205,7 +205,7 @@ def test_a_cell_starts_without_what_it_does_not_need(workplace, tiny_encoder, tm
         "from cells import learn\n"
         "import stages.intermediate, stages.learning.cell\n"
         f"learn(Path({str(workplace)!r}), Path({str(tiny_encoder)!r}))\n"
-        "heavy = 'mlflow transformers tokenizers pandas torch._dynamo torch._inductor sympy'\n"
+        "heavy = 'mlflow transformers tokenizers torch._dynamo torch._inductor sympy'\n"
         "print([name for name in heavy.split() if name in sys.modules])\n"
     )
     done = subprocess.run(

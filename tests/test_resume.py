@@ -253,7 +253,7 @@ def test_nothing_foreign_is_unpickled(workplace, tiny_encoder) -> None:
     folder = resume.ROOT / "drill" / "key"
     folder.mkdir(parents=True)
     path = folder / "step-00000001.tmp"
-    torch.save({"step": 1, "tensors": {}, "extra": Harm()}, path)
+    torch.save({"step": 1, "tensors": {}, "best": {}, "extra": Harm()}, path)
     import hashlib
 
     checksum = hashlib.sha256(path.read_bytes()).hexdigest()[:16]

@@ -62,7 +62,7 @@ def _weights(folder: Path, wanted: set[str]) -> dict[str, torch.Tensor]:
             for name in stored.keys():  # noqa: SIM118 - not a dict
                 short = name.removeprefix("roberta.")
                 if short in wanted:
-                    found[short] = stored.get_tensor(name).to(torch.float32)
+                    found[short] = stored.get_tensor(name).to(torch.float32, copy=True)
     return found
 
 

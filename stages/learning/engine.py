@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 import os
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,26 +31,24 @@ class AdamW(torch.optim.AdamW):
 def join_ranks() -> tuple[int, int, torch.device]:
     """Join the process group; return (rank, world size, device).
 
-    Without a launcher this process is the only rank, on a port that the system chooses.
+    Without a launcher this process is the only rank, and needs no port to meet itself.
     """
-    if "RANK" not in os.environ:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = str(probe.getsockname()[1])
-        os.environ.update(
-            RANK="0", WORLD_SIZE="1", LOCAL_RANK="0", MASTER_ADDR="127.0.0.1", MASTER_PORT=port
-        )
-    os.environ.setdefault("DS_ACCELERATOR", "cuda" if torch.cuda.is_available() else "cpu")
+    on_gpu = torch.cuda.is_available()
+    os.environ.setdefault("DS_ACCELERATOR", "cuda" if on_gpu else "cpu")
     deepspeed = _import_deepspeed()
-    backend = "nccl" if torch.cuda.is_available() else "gloo"
+    backend = "nccl" if on_gpu else "gloo"
     if not torch.distributed.is_initialized():
+        if "RANK" not in os.environ:
+            os.environ["LOCAL_RANK"] = "0"
+            torch.distributed.init_process_group(
+                backend, store=torch.distributed.HashStore(), rank=0, world_size=1
+            )
         deepspeed.init_distributed(backend, auto_mpi_discovery=False, verbose=False)
     rank, world = torch.distributed.get_rank(), torch.distributed.get_world_size()
-    if torch.cuda.is_available():
-        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+    device = torch.device("cpu")
+    if on_gpu:
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(device)
-    else:
-        device = torch.device("cpu")
     return rank, world, device
 
 
@@ -182,16 +179,21 @@ def whole(engine: Any, writing: bool = False) -> Iterator[list[tuple[str, nn.Par
 
 
 def copy(engine: Any) -> dict[str, torch.Tensor]:
-    """The trainable weights, in the precision of the model, on the CPU."""
+    """The trainable weights in the precision of the model, on the first rank's CPU.
+
+    Empty on other ranks, which have to call this as well.
+    """
     with whole(engine) as named:
+        if torch.distributed.get_rank() != 0:
+            return {}
         return {name: value.detach().to("cpu", copy=True) for name, value in named}
 
 
 def restore(engine: Any, weights: dict[str, torch.Tensor]) -> None:
-    """Put weights that `copy` gave in place; training does not go on from them."""
+    """Put weights that `copy` gave in place on every rank; training does not go on from them."""
     with whole(engine, writing=True) as named:
         for name, parameter in named:
-            parameter.copy_(weights[name])
+            parameter.copy_(_from_first(weights.get(name), parameter))
 
 
 def gather(engine: Any) -> dict[str, torch.Tensor]:
@@ -226,8 +228,9 @@ def spread(engine: Any, found: dict[str, torch.Tensor], step: int) -> None:
     _open_moments(engine, step)
     for name, parameter in trainable(engine):
         shape = getattr(parameter, "ds_shape", parameter.shape)
+        like = torch.empty(shape, device=engine.device, dtype=torch.float32)
         for kind in ("weight", *MOMENTS):
-            value = _from_first(found.get(f"{kind}/{name}"), shape, engine.device)
+            value = _from_first(found.get(f"{kind}/{name}"), like)
             if not _is_plain(engine):
                 if kind == "weight":
                     safe_set_full_fp32_param(parameter, value)
@@ -236,21 +239,17 @@ def spread(engine: Any, found: dict[str, torch.Tensor], step: int) -> None:
             elif kind != "weight":
                 engine.optimizer.state[parameter][kind].copy_(value)
     weights = {name.removeprefix("weight/"): value for name, value in found.items()}
-    with whole(engine, writing=True) as named:
-        for name, parameter in named:
-            parameter.copy_(_from_first(weights.get(name), parameter.shape, parameter.device))
+    restore(engine, weights)
     engine.global_steps = step
 
 
-def _from_first(
-    value: torch.Tensor | None, shape: torch.Size, device: torch.device
-) -> torch.Tensor:
-    """The first rank's value on every rank, fp32."""
-    if torch.distributed.get_world_size() == 1:
-        assert value is not None
-        return value.to(device)
-    here = torch.empty(shape, device=device) if value is None else value.to(device)
-    torch.distributed.broadcast(here, 0)
+def _from_first(value: torch.Tensor | None, like: torch.Tensor) -> torch.Tensor:
+    """The first rank's value on every rank, with the shape, precision and device of `like`."""
+    here = torch.empty_like(like, requires_grad=False)
+    if value is not None:
+        here.copy_(value)
+    if torch.distributed.get_world_size() > 1:
+        torch.distributed.broadcast(here, 0)
     return here
 
 

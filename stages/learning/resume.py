@@ -120,10 +120,18 @@ class State:
         self.terminated = terminated
         return terminated or late
 
-    def save(self, engine: Any, step: int, extra: dict[str, Any], finished: bool = False) -> None:
-        """Write weights, moments and `extra` as they are after `step` optimizer steps.
+    def save(
+        self,
+        engine: Any,
+        step: int,
+        extra: dict[str, Any],
+        best: dict[str, torch.Tensor],
+        finished: bool = False,
+    ) -> None:
+        """Write weights and moments as they are after `step` optimizer steps, and what goes with
+        them: `extra`, and the best weights, which the first rank has.
 
-        finished : training is over, `extra` says all that is needed.
+        finished : training is over, the best weights are all that is needed.
 
         Raises
         ------
@@ -135,7 +143,8 @@ class State:
         failure = None
         if _rank() == 0:
             try:
-                self._write(step, {"step": step, "tensors": tensors, "extra": extra})
+                content = {"step": step, "tensors": tensors, "best": best, "extra": extra}
+                self._write(step, content)
             except OSError as error:
                 failure = error
         if _any(failure is not None, engine.device):
@@ -169,21 +178,19 @@ class State:
         """The complete generations, newest first."""
         return sorted(self.folder.glob("step-*.pt"), reverse=True)
 
-    def restore(self, engine: Any) -> tuple[int, dict[str, Any]]:
-        """Return (steps done, extra) of the newest sound state, (0, {}) where there is none.
+    def restore(self, engine: Any) -> tuple[int, dict[str, Any], dict[str, torch.Tensor]]:
+        """Return (steps done, extra, best weights) of the newest sound state, or (0, {}, {}).
 
         Weights and moments are put in place, except of a run that has finished training.
         """
-        content = self._read() if _rank() == 0 else None
-        tensors = content.pop("tensors") if content else {}
-        step, extra, unfinished = deepspeed_engine.from_first_rank(
-            (content and content["step"], content and content["extra"], bool(tensors))
-        )
-        if step is None:
-            return 0, {}
+        found = (self._read() if _rank() == 0 else None) or {}
+        tensors, best = found.pop("tensors", {}), found.pop("best", {})
+        found, unfinished = deepspeed_engine.from_first_rank((found, bool(tensors)))
+        if not found:
+            return 0, {}, {}
         if unfinished:
-            deepspeed_engine.spread(engine, tensors, step)
-        return step, extra
+            deepspeed_engine.spread(engine, tensors, found["step"])
+        return found["step"], found["extra"], best
 
     def _read(self) -> dict[str, Any] | None:
         for path in self.generations():

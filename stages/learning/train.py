@@ -137,23 +137,23 @@ class _Run:
             deepspeed_engine.restore(self.engine, self.best)
         if state and not finished:
             with self.clock("saving"):
-                state.save(self.engine, self.outcome.steps, self.extra(finished=True), True)
+                self.save(state, self.outcome.steps, finished=True)
 
     def resume(self, state: State) -> tuple[int, bool]:
         with self.clock("saving"):
-            begin, saved = state.restore(self.engine)
+            begin, saved, self.best = state.restore(self.engine)
         if not saved:
             return 0, False
         self.outcome.go_on(saved["outcome"])
-        self.best = saved["best"]
         if self.rank == 0:
             done = "training was finished before" if saved["finished"] else "goes on"
             place = f"(step {begin} of {self.outcome.steps})"
             print(f"  {done} {place}", file=sys.stderr, flush=True)
         return begin, saved["finished"]
 
-    def extra(self, finished: bool) -> dict[str, Any]:
-        return {"outcome": self.outcome.saved(), "best": self.best, "finished": finished}
+    def save(self, state: State, step: int, finished: bool) -> None:
+        extra = {"outcome": self.outcome.saved(), "finished": finished}
+        state.save(self.engine, step, extra, self.best, finished)
 
     @contextmanager
     def clock(self, name: str) -> Iterator[None]:
@@ -192,7 +192,7 @@ class _Run:
                 return
             if state and not last and state.due(self.device):
                 with self.clock("saving"):
-                    state.save(self.engine, step + 1, self.extra(finished=False))
+                    self.save(state, step + 1, finished=False)
                 if state.terminated:
                     raise UserError(
                         f"stopped by SIGTERM after step {step + 1} of {outcome.steps}; the state "

@@ -102,6 +102,30 @@ class XLMR(nn.Module):
         return states if back is None else states.index_select(0, back)
 
 
+class Linear(nn.Linear):
+    """Without initial values: weights are read, or drawn by `draw`."""
+
+    def reset_parameters(self) -> None:
+        pass
+
+
+class Embedding(nn.Embedding):
+    """The same."""
+
+    def reset_parameters(self) -> None:
+        pass
+
+
+def draw(model: XLMR) -> XLMR:
+    """Give a model random weights, as XLM-R begins."""
+    for module in model.modules():
+        if isinstance(module, Linear | Embedding):
+            nn.init.normal_(module.weight, std=model.config.initializer_range)
+        if isinstance(module, Linear):
+            nn.init.zeros_(module.bias)
+    return model
+
+
 class Layers(nn.Module):
     """The layers, in order."""
 
@@ -116,9 +140,9 @@ class Embeddings(nn.Module):
     def __init__(self, config: Config):
         super().__init__()
         size = config.hidden_size
-        self.word_embeddings = nn.Embedding(config.vocab_size, size, padding_idx=1)
-        self.position_embeddings = nn.Embedding(config.max_position_embeddings, size, padding_idx=1)
-        self.token_type_embeddings = nn.Embedding(config.type_vocab_size, size)
+        self.word_embeddings = Embedding(config.vocab_size, size, padding_idx=1)
+        self.position_embeddings = Embedding(config.max_position_embeddings, size, padding_idx=1)
+        self.token_type_embeddings = Embedding(config.type_vocab_size, size)
         self.LayerNorm = nn.LayerNorm(size, eps=config.layer_norm_eps)
 
     def forward(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
@@ -172,9 +196,9 @@ class Projections(nn.Module):
 
     def __init__(self, size: int):
         super().__init__()
-        self.query = nn.Linear(size, size)
-        self.key = nn.Linear(size, size)
-        self.value = nn.Linear(size, size)
+        self.query = Linear(size, size)
+        self.key = Linear(size, size)
+        self.value = Linear(size, size)
 
 
 class Dense(nn.Module):
@@ -182,7 +206,7 @@ class Dense(nn.Module):
 
     def __init__(self, inputs: int, outputs: int):
         super().__init__()
-        self.dense = nn.Linear(inputs, outputs)
+        self.dense = Linear(inputs, outputs)
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         return self.dense(states)
@@ -193,7 +217,7 @@ class Adding(nn.Module):
 
     def __init__(self, inputs: int, config: Config):
         super().__init__()
-        self.dense = nn.Linear(inputs, config.hidden_size)
+        self.dense = Linear(inputs, config.hidden_size)
         self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
 
     def forward(

@@ -12,6 +12,7 @@ from stages.statistics.slope_change import ALL
 NO_BREAK = "\u00a0"
 # More rows than this are not read; the CSV beside the report has them.
 MOST_ROWS = 120
+REST = "all rows are in partial_correlations.csv and robustness.csv."
 
 
 def interval(low: pd.Series, high: pd.Series, decimals: int = 2) -> list[str]:
@@ -30,11 +31,13 @@ def correlation_blocks(
     calibration: Calibration,
     target: str,
     source: str,
+    distance: str,
 ) -> list[Block]:
     """Return the partial correlations of the drop, with what stands beside each.
 
-    The primary source and target are shown; the other sources and targets, what holds only for
-    independent languages, and what is not identifiable (with the reason, without p) are folded.
+    The primary source and target are shown with every distance. Folded: each target, its first
+    source with every distance and the others with the primary one; what holds only for
+    independent languages; what is not identifiable, with the reason and without p.
     """
     repeated = [name for name in robustness if name in correlations]
     both = pd.concat([correlations, robustness.drop(columns=repeated)], axis=1)
@@ -56,33 +59,34 @@ def correlation_blocks(
                 "power. Spearman and the other outcomes: partial_correlations.csv, robustness.csv.",
             )
         )
-    rest = sound[~first]
-    for name, rows in rest.groupby("target", sort=False):
-        summary = f"{name}: every distance with every intermediate task ({len(rows)} rows)"
-        blocks.append(table(beside(rows.head(MOST_ROWS)), cut(len(rows)), 3, summary))
-    blocks += independent_block(sound, calibration)
+    chosen = sound[(sound["distance"] == distance) | (sound["intermediate"] == source)]
+    for name, rows in chosen[~first.reindex(chosen.index)].groupby("target", sort=False):
+        summary = f"{name}: every intermediate task, every distance"
+        words = f"Every distance with {source}, {readable(distance)} with all others; " + REST
+        blocks.append(table(beside(rows.head(MOST_ROWS)), words, 3, summary))
+    blocks += independent_block(chosen, calibration)
     lost = both[~both["identifiable"].astype(bool)]
     if len(lost):
-        shown = pd.DataFrame(
-            {
-                "intermediate": lost["intermediate"],
-                "target": lost["target"],
-                "distance": lost["distance"].map(readable).str.replace(" distance", ""),
-                "n": lost["n"].astype(int),
-                "r": lost["r"],
-                "note": lost["note"],
-            }
-        )
-        words = "r describes these languages and says nothing beyond. " + cut(len(lost))
         summary = f"Not identifiable: {len(lost)} more rows, and why"
-        blocks.append(table(shown.head(MOST_ROWS), words, summary=summary))
+        words = "r describes these languages and says nothing beyond. One row a target and distance"
+        blocks.append(table(reasons(lost), f"{words}; {REST}", 3, summary))
     return blocks
 
 
-def cut(rows: int) -> str:
-    if rows <= MOST_ROWS:
-        return ""
-    return f"The first {MOST_ROWS} of {rows} rows; all are in partial_correlations.csv."
+def reasons(lost: pd.DataFrame) -> pd.DataFrame:
+    """Return what is not identifiable and why, the sources of a target and distance together."""
+    keys = ["target", "distance", "n", "note"]
+    found = lost.groupby(keys, sort=False)["r"].agg(["size", "min", "max"]).reset_index()
+    return pd.DataFrame(
+        {
+            "target": found["target"],
+            "distance": found["distance"].map(readable).str.replace(" distance", ""),
+            "n": found["n"].astype(int),
+            "sources": found["size"],
+            "r": interval(found["min"], found["max"]),
+            "note": found["note"],
+        }
+    )
 
 
 def beside(both: pd.DataFrame) -> pd.DataFrame:
@@ -161,7 +165,7 @@ def independent_block(sound: pd.DataFrame, calibration: Calibration) -> list[Blo
     )
     summary = "Only if languages were independent draws: bootstrap and permutation over languages"
     rows = pd.DataFrame({**columns, **shown}).head(MOST_ROWS)
-    return [table(rows, words + cut(len(sound)), 3, summary)]
+    return [table(rows, words + REST.capitalize(), 3, summary)]
 
 
 def slope_block(slopes: pd.DataFrame, target: str) -> list[Block]:
@@ -169,6 +173,8 @@ def slope_block(slopes: pd.DataFrame, target: str) -> list[Block]:
     if "model" not in slopes:
         return []
     rows = slopes.dropna(subset=["estimate"])
+    first = rows.groupby("target")["source"].transform("first")
+    rows = rows[(rows["model"] == "within families") | (rows["source"] == first)]
     rows = rows.assign(other=rows["target"] != target).sort_values("other", kind="stable")
     sound = rows["identifiable"].astype(bool)
     shown = pd.DataFrame(
@@ -190,8 +196,8 @@ def slope_block(slopes: pd.DataFrame, target: str) -> list[Block]:
             shown.head(MOST_ROWS),
             "The drop's slope on the primary distance given the covariates, under five ideas of "
             "how related languages depend on one another. lambda: share of the variance that "
-            "relatedness explains (REML). A model that failed the simulation has no interval."
-            + more,
+            "relatedness explains (REML). A model that failed the simulation has no interval. All "
+            "models of all sources are in slopes.csv." + more,
             decimals=2,
             summary="Every slope, under five models of kinship",
         )

@@ -12,16 +12,12 @@ from stages.statistics.identifiability import unidentifiable
 from stages.statistics.influence import leave_one_family_out, leave_one_language_out
 from stages.statistics.moments import ranks
 from stages.statistics.multiplicity import comparable, holm, max_t
-from stages.statistics.partial_correlation import by_pingouin, closed_form
-from stages.statistics.permutation import (
-    freedman_lane,
-    observed_r,
-    random_orders,
-)
+from stages.statistics.partial_correlation import by_pingouin, closed_forms
+from stages.statistics.permutation import observed_r, orders, p_and_largest, random_orders
 from stages.statistics.power import detectable_correlation
 from stages.statistics.remarks import coverage, extremes, notes, ties
 from stages.statistics.settings import Settings
-from stages.statistics.within_families import Family, largest_z, variance_left, within
+from stages.statistics.within_families import Family, variance_left, within
 
 METHODS = ("pearson", "spearman")
 # Above so many rows pingouin's overhead takes minutes; its closed form is used instead.
@@ -124,7 +120,8 @@ def computed_rows(
     rx, ry, rz = (ranks(x), ranks(y), ranks(z)) if method == "spearman" else (x, y, z)
     tested = np.array([reason is None for reason in why])
 
-    p_permutation, exact = freedman_lane(rx, ry, rz, settings.permutations, settings.seed)
+    chosen, exact = orders(n, settings.permutations, settings.seed)
+    p_permutation, largest = p_and_largest(rx, ry, rz, chosen, exact, None, tested)
     low, high = bca_interval(x, y, z, method, settings.bootstrap, settings.seed)
     r = observed_r(rx, ry, rz)
     alone = observed_r(rx, ry, np.zeros((n, 0)))
@@ -137,34 +134,40 @@ def computed_rows(
     families = design.families
     others = leave_one_family_out(x, y, z, families, method) if families else {}
     if tested.any():
-        orders = random_orders(n, settings.permutations, settings.seed)
-        maxima = largest_z(rx[:, tested], ry, rz, orders, n - k - 2)
-        family.add("languages", maxima)
+        if exact:  # the family needs as many permutations of every design
+            drawn = random_orders(n, settings.permutations, settings.seed)
+            largest = p_and_largest(rx, ry, rz, drawn, False, None, tested)[1]
+        family.add("languages", comparable(largest, n - k - 2))
     data = pd.DataFrame(np.column_stack([x, z]), columns=[*names, *design.covariates])
     rows = []
+    closed = closed_forms(r, n, k, method)
+    alone_out = extremes("language", design.languages.index, without)
+    family_out = extremes("family", others, np.array([*others.values()]).reshape(-1, *r.shape))
+    tied = [ties(column) for column in x.T]
     for j, column in enumerate(columns):
         data["outcome"] = y[:, j]
         for i, name in enumerate(names):
             if family.size > MOST_BY_PINGOUIN:
-                found = closed_form(float(r[i, j]), n, k, method)
+                found = {"n": n, **{key: float(values[i, j]) for key, values in closed.items()}}
             else:
-                found = by_pingouin(data, name, "outcome", design.covariates, method)
+                one = by_pingouin(data, name, "outcome", design.covariates, method)
+                found = dict(vars(one))
             key = row_key(design, name, column, method)
             rows.append(
                 {
                     **key,
-                    **vars(found),
+                    **found,
                     "p_permutation": p_permutation[i, j],
                     "identifiable": why[i] is None,
-                    "note": notes(why[i], design.lacking, ties(x[:, i])),
+                    "note": notes(why[i], design.lacking, tied[i]),
                     "primary": is_primary(key, settings),
                     "r_alone": alone[i, j],
                     "bca_low": low[i, j],
                     "bca_high": high[i, j],
                     "exact": exact,
                     **{name: column[i, j] for name, column in inside.items()},
-                    **extremes("language", design.languages.index, without[:, i, j]),
-                    **extremes("family", others, np.array([r[i, j] for r in others.values()])),
+                    **{key: values[i, j] for key, values in alone_out.items()},
+                    **{key: values[i, j] for key, values in family_out.items()},
                     "vif": inflation[i],
                     "coverage": covered[i],
                     "detectable_r": detectable,

@@ -52,14 +52,14 @@ def by_pingouin(
     return PartialCorrelation(n, r, low, high, float(found["p_val"].iloc[0]))
 
 
-def closed_form(r: float, n: int, k: int, method: str) -> PartialCorrelation:
-    """Return the same for a known r: pingouin's to 10 digits, a hundred times faster."""
-    from scipy.stats import t
+def closed_forms(r: Array, n: int, k: int, method: str) -> dict[str, Array]:
+    """Return r, ci_low, ci_high and p for known r: pingouin's to 10 digits, far faster."""
+    from scipy.special import stdtr
 
     freedom = n - k - 2
-    value = abs(r) * math.sqrt(freedom / max(1 - r**2, 1e-300))
-    low, high = fisher_interval(r, n, k, method)
-    return PartialCorrelation(n, r, low, high, float(2 * t.sf(value, freedom)))
+    value = np.abs(r) * np.sqrt(freedom / np.maximum(1 - r**2, 1e-300))
+    low, high = fisher_intervals(r, n, k, method)
+    return {"r": r, "ci_low": low, "ci_high": high, "p": 2 * stdtr(freedom, -value)}
 
 
 def refuse(data: pd.DataFrame, x: str, y: str, covariates: list[str]) -> None:

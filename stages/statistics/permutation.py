@@ -83,11 +83,32 @@ def p_values(
 
     Monte-Carlo p-values count the observed order among the permutations, (b + 1) / (B + 1).
     """
+    return p_and_largest(x, y, z, chosen, exact, weight)[0]
+
+
+def p_and_largest(
+    x: Array,
+    y: Array,
+    z: Array,
+    chosen: npt.NDArray[np.int64],
+    exact: bool,
+    weight: Array | None = None,
+    columns: npt.NDArray[np.bool_] | None = None,
+) -> tuple[Array, Array]:
+    """Return p-values, and the largest |r| of each permutation over the given columns of x.
+
+    One permutation serves every pair of one set of languages, so their dependence is kept.
+    """
     observed = np.abs(observed_r(x, y, z, weight))
     reached = np.zeros(observed.shape)
+    largest = []
     for batch in permuted(x, y, z, chosen, weight):
-        reached += (np.abs(batch) >= observed - 1e-9).sum(axis=0)
-    return reached / len(chosen) if exact else (reached + 1) / (len(chosen) + 1)
+        size = np.abs(batch)
+        reached += (size >= observed - 1e-9).sum(axis=0)
+        if columns is not None and columns.any():
+            largest.append(size[:, columns].max(axis=(1, 2)))
+    p = reached / len(chosen) if exact else (reached + 1) / (len(chosen) + 1)
+    return p, np.concatenate(largest) if largest else np.zeros(0)
 
 
 def observed_r(x: Array, y: Array, z: Array, weight: Array | None = None) -> Array:

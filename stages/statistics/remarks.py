@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
@@ -19,15 +21,23 @@ def ties(values: Array) -> str:
     return f"{tied} of {len(values)} tie at the largest distance" if tied > len(values) / 4 else ""
 
 
-def extremes(what: str, names: object, values: Array) -> dict[str, object]:
-    """Return the lowest and highest value without one language or family, and without which."""
-    labels = [str(name) for name in names]  # type: ignore[attr-defined]
-    found: dict[str, object] = {}
-    finite = np.isfinite(values)
-    for side, pick in (("low", np.nanargmin), ("high", np.nanargmax)):
-        at = int(pick(values)) if finite.any() else None
-        found[f"without_{what}_{side}"] = np.nan if at is None else values[at]
-        found[f"without_{what}_{side}_name"] = "" if at is None else labels[at]
+def extremes(what: str, names: Iterable[object], values: Array) -> dict[str, np.ndarray]:
+    """Return the lowest and highest value without one language or family, and without which.
+
+    values : one row a name, of any further shape, which is that of the results
+    """
+    labels = np.array([*map(str, names), ""], dtype=object)
+    found: dict[str, np.ndarray] = {}
+    known = np.isfinite(values)
+    none = ~known.any(axis=0)
+    for side, worst in (("low", np.inf), ("high", -np.inf)):
+        filled = np.where(known, values, worst)
+        if not len(filled):
+            filled = np.full((1, *values.shape[1:]), worst)
+        at = filled.argmin(axis=0) if side == "low" else filled.argmax(axis=0)
+        best = np.take_along_axis(filled, at[None], axis=0)[0]
+        found[f"without_{what}_{side}"] = np.where(none, np.nan, best)
+        found[f"without_{what}_{side}_name"] = labels[np.where(none, len(labels) - 1, at)]
     return found
 
 

@@ -74,7 +74,6 @@ def uncertainty(
     languages: pd.DataFrame,
     distance: str,
     covariates: list[str],
-    seed: int,
 ) -> pd.DataFrame:
     """Return what items and seeds add to each slope, points per 0.1 of distance.
 
@@ -98,7 +97,7 @@ def uncertainty(
             chosen["n"] = np.nan  # F1 is no share of items
         chosen["language"] = pd.Categorical(chosen["language"], categories=list(used.index))
         weight = None if held is None else held.weight
-        found = sources_of_uncertainty(chosen, x, given, weight, seed=seed)
+        found = sources_of_uncertainty(chosen, x, given, weight)
         model = "languages independent" if held is None else "within families"
         source = source_name(str(method), str(task))
         rows.append({"source": source, "target": target, "model": model} | found)

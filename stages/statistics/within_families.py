@@ -13,7 +13,7 @@ from stages.statistics.families import comparison, orders_within
 from stages.statistics.moments import Array
 from stages.statistics.multiplicity import comparable
 from stages.statistics.partial_correlation import fisher_intervals
-from stages.statistics.permutation import observed_r, p_values, permuted
+from stages.statistics.permutation import observed_r, p_and_largest
 from stages.statistics.settings import Settings
 
 
@@ -61,12 +61,12 @@ def within(
     some = x[:, left]
     r = observed_r(some, y, given, held.weight)
     low, high = fisher_intervals(r, len(x), given.shape[1], method)
-    p = p_values(some, y, given, orders, False, held.weight)
+    columns = tested[left]
+    p, largest = p_and_largest(some, y, given, orders, False, held.weight, columns)
     for name, column in zip(names, (r, low, high, p, comparable(r, freedom)), strict=True):
         found[name][left] = column
-    if (left & tested).any():
-        maxima = largest_z(x[:, left & tested], y, given, orders, freedom, held.weight)
-        family.add("within", maxima)
+    if columns.any():
+        family.add("within", comparable(largest, freedom))
     return found
 
 
@@ -75,19 +75,3 @@ def variance_left(values: Array, given: Array) -> float:
     if np.ptp(values) <= 1e-12:
         return 0.0
     return 1.0 / variance_inflation(pd.Series(values), pd.DataFrame(given))
-
-
-def largest_z(
-    x: Array,
-    y: Array,
-    z: Array,
-    orders: np.ndarray,
-    freedom: int,
-    weight: Array | None = None,
-) -> Array:
-    """Return the largest |z| over all pairs under each permutation.
-
-    One permutation serves every pair of one set of languages, so their dependence is kept.
-    """
-    maxima = [np.abs(batch).max(axis=(1, 2)) for batch in permuted(x, y, z, orders, weight)]
-    return comparable(np.concatenate(maxima), freedom)
