@@ -16,6 +16,7 @@ import argparse
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -28,6 +29,7 @@ from stages.reporting.claims import claims_table
 from stages.reporting.drawing import Figure
 from stages.reporting.folder import Statistics, read
 from stages.reporting.forest import over_distances, slope_forest
+from stages.reporting.guarded import guarded
 from stages.reporting.heat_map import means_map
 from stages.reporting.marks import same_data
 from stages.reporting.page import Block, Section, drawn, render, table, text
@@ -79,11 +81,12 @@ def report(
     claims: pd.DataFrame | None,
     calibration: Calibration,
     stand_in: bool,
+    guards: dict[str, Any] | None = None,
 ) -> Report:
     """Return the report of a study.
 
     scores : as scores.csv; languages : indexed by language; stand_in : whether the encoder has
-        read no text, so that no claim can be judged
+        read no text, so that no claim can be judged; guards : inspection/summary.json
     """
     made = Report()
     headlines = headline(scores)
@@ -97,6 +100,8 @@ def report(
         Section("Every language of every target", target_blocks(scores, headlines, same_data()))
     )
     made.figures += [block.figure for block in made.sections[-1].blocks if block.figure]
+    if guards is not None:
+        made.sections.append(guarded(guards))
     note = (
         "Every method was tried on data whose truth is known. An interval or a p is printed as "
         "inference where it fails in none of the three worlds; what needs independent languages "
@@ -236,6 +241,7 @@ def main() -> None:
     parser.add_argument("--published", type=Path, default=Path("published_statistics"))
     parser.add_argument("--claims", type=Path, default=Path("published/claims.csv"))
     parser.add_argument("--calibration", type=Path, default=Path("benchmarks/calibration.csv"))
+    parser.add_argument("--guards", type=Path, default=Path("inspection/summary.json"))
     parser.add_argument("--out", type=Path, default=Path("report"))
     parser.add_argument("--study", help="log to the MLflow run of this study as well")
     arguments = parser.parse_args()
@@ -252,6 +258,7 @@ def main() -> None:
         read(arguments.claims) if arguments.claims.is_file() else None,
         calibration,
         stand_in,
+        json.loads(arguments.guards.read_text()) if arguments.guards.is_file() else None,
     )
     for figure in made.figures:
         figure.write(arguments.out)

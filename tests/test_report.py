@@ -328,3 +328,15 @@ def test_every_language_of_every_target_is_there(made: tuple[str, list, pd.DataF
     for language in XNLI:
         assert f"<td>{language}</td>" in part
     assert "xnli: accuracy in 15 languages" in part and "without English" in part
+
+
+def test_the_report_says_what_the_guards_left_out() -> None:
+    from stages.reporting.guarded import guarded
+
+    counts = {"files": 2, "rows": 90, "warn": 1, "note": 0, "dropped": 3}
+    leak = {"rule": "test_in_train", "rows": 7}
+    section = guarded(
+        {"tasks": {"squad": counts}, "leakage": [leak], "leakage_dropped": {"squad": 5}}
+    )
+    page = render("t", [section])
+    assert "7 test rows have a copy" in page and "5 training rows were left out" in page
