@@ -85,3 +85,16 @@ def test_a_broken_archive_is_named(tmp_path: Path) -> None:
     (tmp_path / "b.zip").write_bytes(b"no archive at all")
     with pytest.raises(UserError, match="not a readable zip or tar archive"):
         texts(tmp_path / "b.zip")
+
+
+def test_a_small_member_takes_little_memory(tmp_path: Path) -> None:
+    """A reader that is asked for the largest size at once would take all of it."""
+    import tracemalloc
+
+    path = tar(tmp_path / "a.tar", {"one": b"1" * 1_000}, "w")
+    tracemalloc.start()
+    try:
+        assert texts(path) == {"one": b"1" * 1_000}
+        assert tracemalloc.get_traced_memory()[1] < 20 * archive.PIECE_BYTES
+    finally:
+        tracemalloc.stop()

@@ -327,3 +327,19 @@ def test_a_wrong_row_of_a_later_shard_is_named_by_its_own_file(tmp_path: Path) -
     pq.write_table(broken, folder / "mnli/train-00001-of-00002.parquet")
     with pytest.raises(UserError, match=r"train-00001-of-00002\.parquet, row 2: unknown label 9"):
         taken(find("mnli"), tmp_path)
+
+
+@pytest.mark.parametrize("label", [[1], {"a": 1}, 1.5])
+def test_a_label_of_another_kind_is_named(tmp_path: Path, label: object) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from stages.sources import parquet
+    from stages.sources.origin import Origin
+    from stages.tasks import find
+
+    table = pa.table({"premise": ["a"], "hypothesis": ["b"], "label": [label]})
+    pq.write_table(table, tmp_path / "x.parquet")
+    task = find("xnli")
+    with pytest.raises(UserError, match="row 1: unknown label"):
+        parquet.read(task, task.source, "en", [Origin("x", tmp_path / "x.parquet", "0")])

@@ -18,11 +18,13 @@ from typing import IO
 
 from stages.errors import UserError
 
+PIECE_BYTES = 1 << 20
 MEMBER_BYTES = 1 << 30
 TOTAL_BYTES = 4 << 30
 BROKEN = (
     tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError,
     RuntimeError, NotImplementedError, LookupError, TypeError, ValueError, struct.error,
+    MemoryError,
 )  # fmt: skip
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 
@@ -91,11 +93,16 @@ def _tar(path: Path) -> Iterator[tuple[str, Callable[[], IO[bytes] | None]]]:
 def _bounded(stream: IO[bytes] | None, place: str, limit: int) -> bytes:
     if stream is None:
         raise UserError(f"{place}: a link, not a file. Give the original archive.")
+    content = bytearray()
     with stream:
-        content = stream.read(limit + 1)
-    if len(content) > limit:
-        raise UserError(f"{place}: larger than {limit >> 20} MiB; this is no file of the data set.")
-    return content
+        # piece by piece: a buffered reader takes the memory of all it is asked for at once
+        while piece := stream.read(PIECE_BYTES):
+            content += piece
+            if len(content) > limit:
+                raise UserError(
+                    f"{place}: larger than {limit >> 20} MiB; this is no file of the data set."
+                )
+    return bytes(content)
 
 
 def text(content: bytes, place: str) -> str:

@@ -113,7 +113,7 @@ class Shards:
             return names[value]
         if value in names:
             return value
-        if ALIASES.get(value) in names:
+        if isinstance(value, str) and ALIASES.get(value) in names:
             return ALIASES[value]
         file, number = self._where(row)
         raise UserError(
