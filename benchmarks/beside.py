@@ -152,7 +152,7 @@ def our_model(options: argparse.Namespace, settings: dict[str, Any]) -> tuple[An
 def our_settings(options: argparse.Namespace, **changes: Any) -> dict[str, Any]:
     """Parameters of a run that does what run_xnli does."""
     return {
-        "zero_stage": 1,
+        "zero_stage": 0,
         "precision": "bf16" if options.device == "cuda" else "fp32",
         "accumulation": 1,
         "activation_checkpointing": False,

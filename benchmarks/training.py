@@ -124,7 +124,7 @@ def main() -> None:
     parser = beside.arguments(__doc__.splitlines()[0], tuple(NAMES))
     parser.add_argument("--steps", type=int, default=40, help="timed; on a GPU a multiple of 10")
     parser.add_argument("--rows", type=int, default=4096)
-    parser.add_argument("--zero-stage", type=int, default=1)
+    parser.add_argument("--zero-stage", type=int, default=0)
     options = parser.parse_args()
     if options.run is None:
         found = beside.compare("benchmarks.training", options)

@@ -130,6 +130,9 @@ def start(model: nn.Module, settings: dict[str, Any], world: int) -> Any:
         "steps_per_print": 10**9,
     }
     engine, *_ = deepspeed.initialize(model=model, optimizer=optimizer, config=config)
+    if world == 1 and _is_plain(engine):
+        # one rank has nobody to average gradients with; DeepSpeed copies them twice to do so
+        engine.enable_backward_allreduce = False
     return engine
 
 
