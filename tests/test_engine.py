@@ -20,6 +20,7 @@ from stages.errors import UserError
 from stages.learning import xlmr
 from stages.learning.engine import rate
 from stages.learning.flops import forward_flops, matmul_peak
+from stages.learning.linear import Linear
 from stages.learning.progress import Progress
 from stages.learning.unpadded import Layout, attend, by_sdpa
 from stages.learning.xlmr import XLMR, Config, draw
@@ -148,6 +149,21 @@ def test_dropout_drops_at_its_rate_and_keeps_the_mean(probability: float) -> Non
     level = round(probability * 65536)
     assert set(dropped.unique().tolist()) == {0.0, np.float32(65536 / (65536 - level))}
     assert not torch.equal(xlmr.drop(states, probability, source), dropped)
+
+
+def test_a_product_by_onednn_is_that_of_torch_and_so_are_its_gradients() -> None:
+    torch.manual_seed(0)
+    ours = Linear(48, 96)
+    torch.nn.init.normal_(ours.weight)
+    torch.nn.init.normal_(ours.bias)
+    found = []
+    for product in (ours, torch.nn.functional.linear):
+        inputs = torch.randn(70, 48, generator=torch.Generator().manual_seed(1)).requires_grad_()
+        weights = (ours.weight, ours.bias)
+        outputs = product(inputs, *weights) if product is not ours else product(inputs)
+        found.append([outputs, *torch.autograd.grad((outputs**2).sum(), (inputs, *weights))])
+    for got, expected in zip(*found):
+        torch.testing.assert_close(got, expected, atol=1e-4, rtol=1e-5)
 
 
 def test_flops_by_hand() -> None:

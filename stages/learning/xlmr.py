@@ -24,6 +24,7 @@ from torch.nn.functional import gelu
 from torch.utils.checkpoint import checkpoint
 
 from stages.learning.flops import forward_flops
+from stages.learning.linear import Linear
 from stages.learning.unpadded import Layout, Pattern, attend
 
 
@@ -102,15 +103,8 @@ class XLMR(nn.Module):
         return states if back is None else states.index_select(0, back)
 
 
-class Linear(nn.Linear):
-    """Without initial values: weights are read, or drawn by `draw`."""
-
-    def reset_parameters(self) -> None:
-        pass
-
-
 class Embedding(nn.Embedding):
-    """The same."""
+    """Has no initial values, as `Linear`."""
 
     def reset_parameters(self) -> None:
         pass

@@ -1,0 +1,56 @@
+"""Linear maps, on a CPU through oneDNN.
+
+torch multiplies fp32 matrices with MKL, which does not use all of some processors (AMD's). oneDNN,
+which torch ships as well, does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+# what torch's own compiler emits for a linear map on a CPU
+_PRODUCT = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
+_PLAIN: tuple[Any, ...] = ("none", [], "")  # nothing is done to the result
+
+
+class Linear(nn.Linear):
+    """Has no initial values: weights are read, or drawn by `xlmr.draw`."""
+
+    def reset_parameters(self) -> None:
+        pass
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        if _PRODUCT is None or inputs.device.type != "cpu" or inputs.dtype != torch.float32:
+            return functional.linear(inputs, self.weight, self.bias)
+        found = _OneDNN.apply(inputs, self.weight, self.bias)
+        assert isinstance(found, torch.Tensor)
+        return found
+
+
+class _OneDNN(torch.autograd.Function):
+    """x W' + b for x (rows, inputs) and W (outputs, inputs)."""
+
+    @staticmethod
+    def forward(
+        context: Any, inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor
+    ) -> torch.Tensor:
+        context.save_for_backward(inputs, weight)
+        assert _PRODUCT is not None
+        found: torch.Tensor = _PRODUCT(inputs, weight, bias, *_PLAIN)
+        return found
+
+    @staticmethod
+    def backward(
+        context: Any, gradient: torch.Tensor
+    ) -> tuple[torch.Tensor | None, torch.Tensor, torch.Tensor]:
+        inputs, weight = context.saved_tensors
+        gradient = gradient.contiguous()
+        assert _PRODUCT is not None
+        back = None
+        if context.needs_input_grad[0]:
+            back = _PRODUCT(gradient, weight.t(), None, *_PLAIN)
+        return back, gradient.t() @ inputs, gradient.sum(0)
