@@ -125,6 +125,26 @@ def test_the_last_layer_for_what_is_read_equals_the_whole() -> None:
     )
 
 
+def test_few_queries_ask_the_states_themselves(monkeypatch) -> None:
+    torch.manual_seed(0)
+    model = draw(XLMR(SHAPE))
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name.endswith("bias"):
+                parameter.normal_()
+    found = []
+    for short in (True, False):
+        monkeypatch.setattr(xlmr, "_is_short", lambda query, *_, s=short: s and len(query) == 5)
+        model.zero_grad()
+        outputs = model(*batch(), read=True)
+        (outputs**2).sum().backward()
+        gradients = [p.grad for p in model.parameters()]
+        assert all(gradient is not None for gradient in gradients)
+        found.append([outputs, *gradients])
+    for got, expected in zip(*found):
+        torch.testing.assert_close(got, expected, atol=1e-5, rtol=1e-4)
+
+
 def test_recomputed_layers_drop_the_same_again() -> None:
     torch.manual_seed(0)
     model = draw(XLMR(SHAPE, dropout=0.3))

@@ -71,6 +71,15 @@ class Pattern:
             tuple(run for run in runs if run.queries),
         )
 
+    def times(self, queries: int) -> Pattern:
+        """The pattern in which every token that asks does so `queries` times."""
+        runs = (
+            replace(run, query=run.query * queries, queries=run.queries * queries)
+            for run in self.runs
+        )
+        ends, most = self.query_ends * queries, self.most_queries * queries
+        return replace(self, query_ends=ends, most_queries=most, runs=tuple(runs))
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -151,20 +160,25 @@ def ends_of(lengths: np.ndarray) -> np.ndarray:
 
 
 def attend(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, pattern: Pattern
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    pattern: Pattern,
+    scale: float | None = None,
 ) -> torch.Tensor:
     """Attend within each sequence.
 
     query : (queries, heads, size of a head); key, value : (T, heads, size of a head).
+    scale : of the scores; the root of the size of a head, inverted, where it is left out.
     Returns the shape of `query`. Attention dropout is not applied: FlashAttention for variable
     lengths has none, and the result must not depend on the device.
     """
     mixed: Any
     if not query.is_cuda:
-        mixed = _ByRuns.apply(query, key, value, pattern.runs)
+        mixed = _ByRuns.apply(query, key, value, pattern.runs, scale)
     elif query.dtype == torch.float32:
         # FlashAttention takes half precision only
-        mixed = by_sdpa(query, key, value, pattern)
+        mixed = by_sdpa(query, key, value, pattern, scale)
     else:
         from torch.nn.attention.varlen import varlen_attn
 
@@ -176,17 +190,24 @@ def attend(
             pattern.key_ends,
             pattern.most_queries,
             pattern.most_keys,
+            scale=scale,
         )
     assert isinstance(mixed, torch.Tensor)
     return mixed
 
 
 def by_sdpa(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, pattern: Pattern
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    pattern: Pattern,
+    scale: float | None = None,
 ) -> torch.Tensor:
     """The same run by run through torch's public attention, on any device and in any precision."""
     parts = [
-        scaled_dot_product_attention(_queries(query, run), _keys(key, run), _keys(value, run))
+        scaled_dot_product_attention(
+            _queries(query, run), _keys(key, run), _keys(value, run), scale=scale
+        )
         .transpose(1, 2)
         .flatten(0, 1)
         for run in pattern.runs
@@ -204,17 +225,18 @@ class _ByRuns(torch.autograd.Function):
         key: torch.Tensor,
         value: torch.Tensor,
         runs: tuple[Run, ...],
+        scale: float | None,
     ) -> torch.Tensor:
         mixed = torch.empty(query.shape, dtype=query.dtype)
         sums = []
         for run in runs:
             output, log_sum = _FORWARD(
-                _queries(query, run), _keys(key, run), _keys(value, run), 0.0, False
+                _queries(query, run), _keys(key, run), _keys(value, run), 0.0, False, scale=scale
             )
             _queries(mixed, run).copy_(output)
             sums.append(log_sum)
         context.save_for_backward(query, key, value, mixed, *sums)
-        context.runs = runs
+        context.runs, context.scale = runs, scale
         return mixed
 
     @staticmethod
@@ -235,11 +257,12 @@ class _ByRuns(torch.autograd.Function):
                 log_sum,
                 0.0,
                 False,
+                scale=context.scale,
             )
             _queries(found[0], run).copy_(parts[0])
             _keys(found[1], run).copy_(parts[1])
             _keys(found[2], run).copy_(parts[2])
-        return *found, None
+        return *found, None, None
 
 
 def _queries(tensor: torch.Tensor, run: Run) -> torch.Tensor:

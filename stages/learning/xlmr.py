@@ -165,12 +165,33 @@ class Layer(nn.Module):
     ) -> torch.Tensor:
         """(T, size) to (T, size), or to the states of `places`, those that ask in `pattern`."""
         project, source = self.attention.self, _source(draw, rate, states)
-        key, value = self._split(project.key(states)), self._split(project.value(states))
-        if places is not None:
-            states = states.index_select(0, places)
-        mixed = attend(self._split(project.query(states)), key, value, pattern)
-        states = self.attention.output(mixed.flatten(1), states, rate, source)
+        asking = states if places is None else states.index_select(0, places)
+        query = self._split(project.query(asking))
+        if _is_short(query, pattern, project.key):
+            mixed = self._mix_states(query, states, pattern)
+        else:
+            key, value = self._split(project.key(states)), self._split(project.value(states))
+            mixed = attend(query, key, value, pattern)
+        states = self.attention.output(mixed.flatten(1), asking, rate, source)
         return self.output(gelu(self.intermediate(states)), states, rate, source)
+
+    def _mix_states(
+        self, query: torch.Tensor, states: torch.Tensor, pattern: Pattern
+    ) -> torch.Tensor:
+        """Attention of few queries, without making keys and values of all tokens.
+
+        q (K x + k) is (K' q) x and a number that softmax ignores; the mean of V x + v is V times
+        the mean of x, and v. So each head asks the states themselves, with K' q.
+        """
+        project, (count, heads, size) = self.attention.self, query.shape
+        key = project.key.weight.unflatten(0, (heads, size))
+        value = project.value.weight.unflatten(0, (heads, size))
+        asking = torch.einsum("nhs,hsd->nhd", query, key).flatten(0, 1)[:, None]
+        tokens = states[:, None]
+        mixed = attend(asking, tokens, tokens, pattern.times(heads), size**-0.5)
+        mixed = torch.einsum("nhd,hsd->nhs", mixed.view(count, heads, -1), value)
+        # the bias of the keys has a gradient: zero
+        return mixed + project.value.bias.view(heads, size) + 0.0 * project.key.bias.sum()
 
     def _split(self, states: torch.Tensor) -> torch.Tensor:
         return states.unflatten(1, (self.heads, -1))
@@ -222,6 +243,17 @@ class Adding(nn.Module):
         source: np.random.BitGenerator | None,
     ) -> torch.Tensor:
         return self.LayerNorm(states + drop(self.dense(found), rate, source))
+
+
+def _is_short(query: torch.Tensor, pattern: Pattern, key: nn.Module) -> bool:
+    """Whether so few ask that keys and values are not worth making.
+
+    For the CPU, and weights that are whole: ZeRO-3 brings them for a call of their module only.
+    """
+    count, _, size = query.shape
+    if query.is_cuda or hasattr(key.weight, "ds_id"):
+        return False
+    return 4 * count * (size + pattern.most_keys) <= int(pattern.key_ends[-1]) * size
 
 
 def drop(states: torch.Tensor, rate: float, source: np.random.BitGenerator | None) -> torch.Tensor:
