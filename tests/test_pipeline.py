@@ -16,7 +16,7 @@ from stages.tasks import TASKS
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 
 # they shape messages, files and logs, but no number; plan/<task>.json stands for stages/tasks
-WITHOUT_EFFECT = {"stages/errors.py", "stages/writing.py", "stages/tracking.py", "stages/tasks"}
+WITHOUT_EFFECT = {"stages/errors.py", "stages/writing.py", "stages/tracking", "stages/tasks"}
 
 
 def imported(path: Path, seen: set[Path] | None = None) -> set[Path]:

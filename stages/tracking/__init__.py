@@ -1,0 +1,23 @@
+"""MLflow, the one room that talks to it: a parent run a study, a nested run a cell.
+
+    store.py     opening a tracking store, and what is said when it does not answer
+    origin.py    where a run comes from: commit, data version, stage
+    spool.py     the file on disk that a run logs to
+    delivery.py  from that file to the store: once, in order, whenever the store answers
+    sender.py    the thread that does so while a run goes on
+    cell.py      the run of a cell
+    study.py     the parent run of a study, the nested run of a cell
+    publish.py   what a report found, with the study's run
+    compare.py   gains, means and distances, once the scores are there
+    registry.py  encoders and target models as registered versions
+
+The store is `sqlite:///mlflow.db` beside params.yaml unless MLFLOW_TRACKING_URI says otherwise.
+"""
+
+from stages.tracking.cell import Cell, cell
+from stages.tracking.delivery import deliver
+from stages.tracking.origin import data_version
+from stages.tracking.publish import publish
+from stages.tracking.store import prepare
+
+__all__ = ["Cell", "cell", "data_version", "deliver", "prepare", "publish"]
