@@ -10,6 +10,7 @@ import csv
 import json
 from pathlib import Path
 
+from stages import params, tracking
 from stages.errors import UserError, run
 
 HEADER = ("intermediate", "target", "distance", "n", "partial r", "within", "95% interval", "p", "")
@@ -100,6 +101,11 @@ def main() -> None:
     meta = json.loads(arguments.scores.with_suffix(".meta.json").read_text())
     if meta["stand_in"]:
         print("\nThe encoder is a randomly initialised stand-in: these figures mean nothing.")
+    try:
+        for line in tracking.finish(params.read()["study"]):
+            print(f"\nMLflow: {line}")
+    except UserError as error:
+        print(f"\n{error} The results are complete without it.")
     print(f"\nreport     {arguments.report}\nruns       make ui   (then http://127.0.0.1:5000)")
 
 

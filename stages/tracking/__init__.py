@@ -8,16 +8,20 @@
     cell.py      the run of a cell
     study.py     the parent run of a study, the nested run of a cell
     publish.py   what a report found, with the study's run
-    compare.py   gains, means and distances, once the scores are there
+    gains.py     scores and distances to gains, drops and slopes
+    compare.py   those into the runs, once the scores are there
     registry.py  encoders and target models as registered versions
+    lock.py      DVC's hashes of what a stage wrote
+    finish.py    all of that at the end of a study
 
 The store is `sqlite:///mlflow.db` beside params.yaml unless MLFLOW_TRACKING_URI says otherwise.
 """
 
 from stages.tracking.cell import Cell, cell
 from stages.tracking.delivery import deliver
+from stages.tracking.finish import finish
 from stages.tracking.origin import data_version
 from stages.tracking.publish import publish
 from stages.tracking.store import prepare
 
-__all__ = ["Cell", "cell", "data_version", "deliver", "prepare", "publish"]
+__all__ = ["Cell", "cell", "data_version", "deliver", "finish", "prepare", "publish"]

@@ -16,8 +16,11 @@ from stages.tracking.spool import Spool, warn
 from stages.tracking.store import clean
 
 SECONDS_BETWEEN_WRITES = 15.0
-# how long a finished cell waits for a slow store before it leaves the rest for later
-PATIENCE = 30.0
+# seconds that a finished or failed cell waits for a slow store before it leaves the rest for later
+PATIENCE = {"FINISHED": 30.0, "FAILED": 5.0}
+
+# tags that are parameters as well
+COMPARED = ("intermediate", "target", "seed", "method")
 
 
 class Cell:
@@ -49,12 +52,12 @@ class Cell:
         self.spool.keep(folder, name)
         self.spool.append(artifacts=name)
 
-    def close(self, status: str, patience: float | None = None) -> None:
+    def close(self, status: str) -> None:
         """End the run, and give the store some seconds to take what is left."""
         self.spool.append(end=[status, int(time.time() * 1000)])
         sender = self._start()
         sender.ending.set()
-        sender.join(PATIENCE if patience is None else patience)
+        sender.join(PATIENCE[status])
         if sender.is_alive():
             warn(f"the MLflow store is slow. {left()}")
         elif self.spool.path.exists():
@@ -95,19 +98,21 @@ def cell(
         tags = {key: clean(value) for key, value in tags.items()}
         if remember is not None:
             tags["stage_hash"] = remember.parent.name
+        # charts compare parameters and metrics, not tags
+        shown = {key: tags[key] for key in COMPARED if key in tags} | parameters
         header = {
             "study": study,
             "name": name,
             "time": int(time.time() * 1000),
             "data_version": origin.data_version(),
             "tags": tags,
-            "parameters": {key: clean(str(value)) for key, value in parameters.items()},
+            "parameters": {key: clean(str(value)) for key, value in shown.items()},
         }
         recorder.spool.append(open=header)
     try:
         yield recorder
     except BaseException:
-        recorder.close("FAILED", patience=5.0)
+        recorder.close("FAILED")
         raise
     recorder.close("FINISHED")
 

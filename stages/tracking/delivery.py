@@ -54,7 +54,8 @@ class Delivery:
     def end(self, client: Any) -> None:
         """End the run of a process that is gone and did not say how it ended."""
         kinds = [line.kind for line in self.spool.lines()]
-        if self.run_id and kinds[0] == "open" and kinds[-1] != "end":
+        told = [kind for kind in kinds if kind in ("open", "again", "end")]
+        if self.run_id and told and told[-1] != "end":
             with store.answering():
                 client.set_terminated(self.run_id, "KILLED")
 
