@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow.tracking import MlflowClient
 from test_tracking import cells, history, opened, place, until
 
 from stages import tracking
@@ -34,6 +35,8 @@ class Server:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, database: str) -> None:
+        # two first requests at once would make the tables twice
+        MlflowClient(f"sqlite:///{self.folder}/{database}").search_experiments()
         # the application that `mlflow server` starts, without the two processes around it
         settings = {
             "_MLFLOW_SERVER_FILE_STORE": f"sqlite:///{self.folder}/{database}",
@@ -69,7 +72,7 @@ class Server:
 def server(place: Path, monkeypatch) -> Iterator[Server]:
     made = Server(place)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", made.address)
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "4")
     monkeypatch.setattr(cell_room, "SECONDS_BETWEEN_WRITES", 0.1)
     yield made
     made.kill()
@@ -121,8 +124,6 @@ def test_a_server_that_stops_hangs_and_dies_costs_no_point(server: Server, capsy
     assert (done.stdout, done.returncode) == (f"1 run sent to {server.address}\n", 0), done.stderr
     (run,) = cells()
     assert (run.info.status, history(run.info.run_id)) == ("FINISHED", {1: 1.0, 2: 2.0})
-    from mlflow.tracking import MlflowClient
-
     found = MlflowClient(server.address).list_artifacts(run.info.run_id, "model")
     assert [artifact.path for artifact in found] == ["model/config.json"]
 
@@ -137,8 +138,6 @@ def waiting_run(place: Path, monkeypatch, points: int) -> None:
 
 
 def test_a_delivery_that_is_killed_sends_nothing_twice(place: Path, monkeypatch, capsys) -> None:
-    from mlflow.tracking import MlflowClient
-
     tracking.prepare()
     waiting_run(place, monkeypatch, 2500)
     # at once after the store took it, before that is noted: at every kind of call in turn
@@ -174,8 +173,6 @@ def test_a_delivery_that_is_killed_sends_nothing_twice(place: Path, monkeypatch,
 
 
 def test_eight_cells_that_log_at_once_on_one_file_lose_nothing(place: Path, monkeypatch) -> None:
-    from mlflow.tracking import MlflowClient
-
     monkeypatch.setattr(cell_room, "SECONDS_BETWEEN_WRITES", 0.05)
     children = []
     for _ in range(8):
