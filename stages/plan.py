@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from stages import params
+from stages.admission import check_encoder, check_names
 from stages.errors import UserError, run
 from stages.tasks import TASKS, Task, find
 from stages.tasks.record import WITHOUT_TRAINING
@@ -25,12 +26,8 @@ from stages.writing import replacing_folder
 
 POSITIVE = ("batch_size", "learning_rate", "epochs", "max_length")
 COUNTS = (
-    "accumulation",
-    "training_tokens",
-    "prediction_tokens",
-    "selection_every",
-    "selection_examples",
-)
+    "accumulation", "training_tokens", "prediction_tokens", "selection_every", "selection_examples",
+)  # fmt: skip
 SPAN = ("doc_stride", "query_length", "n_best", "answer_length")
 CHOICES = {
     "pooling": ("first", "segments"),
@@ -280,7 +277,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("plan"))
     arguments = parser.parse_args()
     settings = params.read()
+    check_names(settings)
     tasks, cells = plan(settings)
+    check_encoder(arguments.encoder)
     check_inputs(tasks, arguments.data, arguments.encoder)
     with replacing_folder(arguments.out) as folder:
         for name, task in tasks.items():

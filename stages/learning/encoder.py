@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
+from stages.admission import check_encoder
 from stages.errors import UserError
 from stages.learning.batches import FIRST_POSITION, Batch
 from stages.learning.xlmr import XLMR, Config
@@ -25,13 +26,14 @@ def read(folder: Path, settings: dict[str, Any]) -> XLMR:
     Raises
     ------
     UserError
-        The folder is not an XLM-R, or its weights cannot be read.
+        The folder is not an XLM-R, its weights cannot be read, or are pickles.
     """
     if not (folder / "config.json").exists():
         raise UserError(
             f"{folder}: expected an encoder (config.json, model*.safetensors, tokenizer.json). "
             "`dvc pull` brings the small one."
         )
+    check_encoder(folder)
     found = json.loads((folder / "config.json").read_text())
     kind = (found.get("model_type"), found.get("hidden_act", "gelu"))
     if kind != ("xlm-roberta", "gelu"):
