@@ -1,0 +1,85 @@
+"""What logging a cell to MLflow costs: CPU seconds, and their share of a cell.
+
+    python -m benchmarks.logging_cost                     (SQLite, 2,000 steps)
+    python -m benchmarks.logging_cost --steps 20000 --uri http://127.0.0.1:5000
+
+Logs a run that computes nothing, in a folder of its own, in a fresh process each: one of a single
+step, for what any cell pays once (importing MLflow, opening the store and the run), and one of
+`--steps` steps of three metrics and the scores of 15 languages. CPU seconds hold on a busy machine
+as well. `first thread` is what training itself waits for; the rest is spent beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+SHARE = 0.02
+
+
+def measure(steps: int, pause: float) -> dict[str, float]:
+    """Log a run in this process; return CPU seconds of the first thread and of all."""
+    from stages import tracking
+    from stages.tracking import cell
+
+    cell.PATIENCE["FINISHED"] = 600.0
+    before, begun = time.thread_time(), time.process_time()
+    spent = 0.0
+    with tracking.cell("cost", "cost", {"seed": "1"}, {"x": 1}, {}) as recorder:
+        for step in range(1, steps + 1):
+            recorder.point(step, {"loss": 1.0 / step, "learning_rate": 1e-5, "rate": float(step)})
+            if pause:
+                time.sleep(pause)
+        for number in range(15):
+            recorder.point(0, {f"xnli/{number}/accuracy": 50.0})
+        spent = time.thread_time() - before
+    return {"first": spent, "all": time.process_time() - begun}
+
+
+def in_a_process(steps: int, pause: float, uri: str | None) -> dict[str, float]:
+    """The same in a fresh process and folder; a local store has its tables already."""
+    with tempfile.TemporaryDirectory() as place:
+        free = {"PYTHONPATH": str(ROOT), "MLFLOW_TRACKING_URI": uri or f"sqlite:///{place}/ml.db"}
+        run = {"cwd": place, "env": os.environ | free, "capture_output": True, "text": True}
+        make = "from stages import tracking; tracking.prepare()"
+        subprocess.run([sys.executable, "-c", make], check=True, **run)
+        words = ["--inside", "--steps", str(steps), "--pause", str(pause)]
+        done = subprocess.run([sys.executable, "-m", "benchmarks.logging_cost", *words], **run)
+        if done.returncode:
+            sys.exit(done.stderr)
+        return json.loads(done.stdout.splitlines()[-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--pause", type=float, default=0.002, help="seconds between two steps")
+    parser.add_argument("--uri", help="the store; a new SQLite file if left out")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.inside:
+        print(json.dumps(measure(arguments.steps, arguments.pause)))
+        return
+    once = in_a_process(1, 0.0, arguments.uri)
+    many = in_a_process(arguments.steps, arguments.pause, arguments.uri)
+    more = arguments.steps - 1
+    first = (many["first"] - once["first"]) / more
+    each = (many["all"] - once["all"]) / more
+    print(f"once a process   {once['all']:.2f} s of CPU, {once['first']:.3f} s in the first thread")
+    print(f"a step           {each * 1e6:.0f} us of CPU, {first * 1e6:.0f} us in the first thread")
+    print(
+        f"{SHARE:.0%} of a cell are reached below {once['all'] / SHARE:.0f} CPU seconds in all, by "
+        f"steps below {each / SHARE * 1e3:.1f} ms, or, where a core is free for the second thread, "
+        f"by steps below {first / SHARE * 1e3:.2f} ms"
+    )
+
+
+if __name__ == "__main__":
+    main()
