@@ -214,6 +214,17 @@ def test_a_full_disk_costs_a_warning_and_what_was_not_written_is_written_later(
     assert capsys.readouterr().err.count("No space left on device") == 1
 
 
+def test_a_damaged_or_empty_spool_keeps_no_other_waiting(place: Path, capsys) -> None:
+    spool.ROOT.mkdir(parents=True)
+    (spool.ROOT / "a.jsonl").write_bytes(b"\x00\x00\n" + b'{"points": [["loss", 1.0, 1, 1]]}\n')
+    (spool.ROOT / "b.jsonl").touch()
+    with opened() as recorder:
+        recorder.point(1, {"loss": 1.0})
+    assert [run.info.status for run in cells()] == ["FINISHED"]
+    assert "a.jsonl: its first entry is damaged" in capsys.readouterr().err
+    assert spool.names() == ["a"]
+
+
 def test_a_kill_while_the_database_is_made_leaves_none(place: Path) -> None:
     child = os.fork()
     if child == 0:

@@ -16,6 +16,7 @@ from stages.tracking.spool import Spool, warn
 from stages.tracking.store import clean
 
 SECONDS_BETWEEN_WRITES = 15.0
+SECONDS_OF_DELIVERY = 10.0
 # seconds that a finished or failed cell waits for a slow store before it leaves the rest for later
 PATIENCE = {"FINISHED": 30.0, "FAILED": 5.0}
 
@@ -119,12 +120,15 @@ def cell(
 
 def _spool(remember: Path | None) -> Spool:
     """The spool of the run that `remember` names, or of a new one."""
-    if remember is not None and remember.exists():
+    end = time.monotonic() + SECONDS_OF_DELIVERY
+    while remember is not None and remember.exists():
         try:
             return Spool(remember.read_text())
         except BlockingIOError:
-            # another process has the same cell at work: each keeps its own run
-            pass
+            # just being delivered; or another process has the same cell at work: each has its run
+            if time.monotonic() > end:
+                break
+            time.sleep(0.1)
     spool = Spool(uuid.uuid4().hex)
     if remember is not None:
         remember.parent.mkdir(parents=True, exist_ok=True)

@@ -56,12 +56,12 @@ class Delivery:
         kinds = [line.kind for line in self.spool.lines()]
         told = [kind for kind in kinds if kind in ("open", "again", "end")]
         if self.run_id and told and told[-1] != "end":
-            with store.answering():
-                client.set_terminated(self.run_id, "KILLED")
+            self._whether(lambda: client.set_terminated(self.run_id, "KILLED"))
 
     def leave(self) -> None:
         """Let the spool go: forget it if everything was taken."""
-        if self.run_id and not self.spool.waiting(self.sent):
+        empty = not next(self.spool.lines(), None)
+        if empty or (self.run_id and not self.spool.waiting(self.sent)):
             self.spool.discard()
         else:
             self.spool.close()
@@ -69,6 +69,8 @@ class Delivery:
     def _find(self, client: Any) -> None:
         """The run of this spool: as noted, as tagged, or a new one."""
         kind, content, _ = next(self.spool.lines())
+        if kind not in ("open", "study"):
+            raise store.Refused("its first entry is damaged: nobody knows whose run it is.")
         noted = self.spool.noted(store.uri())
         self.sent, self.last = 0, {}
         if kind == "study":
@@ -110,9 +112,9 @@ class Delivery:
             if folder.is_dir():
                 self._whether(lambda: client.log_artifacts(self.run_id, str(folder), content))
         elif kind == "again":
-            client.update_run(self.run_id, status="RUNNING")
+            self._whether(lambda: client.update_run(self.run_id, status="RUNNING"))
         elif kind == "end":
-            client.set_terminated(self.run_id, content[0], content[1])
+            self._whether(lambda: client.set_terminated(self.run_id, *content))
 
     def _new(self, client: Any, points: list[Any]) -> list[Any]:
         """Those of `points` that the run does not have."""
@@ -193,6 +195,8 @@ def deliver_others(client: Any) -> int:
             delivery.send(client)
             delivery.end(client)
             runs += 1
+        except store.Refused as error:
+            warn(f"{spool.path}: {error}")
         finally:
             delivery.leave()
     return runs
