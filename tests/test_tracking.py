@@ -232,8 +232,8 @@ def test_a_kill_while_the_database_is_made_leaves_none(place: Path) -> None:
 
         create = MlflowClient.create_experiment
 
-        def dying(self: Any, name: str) -> str:
-            create(self, name)
+        def dying(self: Any, name: str, **named: Any) -> str:
+            create(self, name, **named)
             os._exit(0)
 
         MlflowClient.create_experiment = dying

@@ -121,6 +121,7 @@ def _register(
         "seed": candidate.seed,
         "data_version": data_version,
     }
+    tags = {key: value for key, value in tags.items() if value}
     source = f"{client.get_run(run_id).info.artifact_uri}/{folder}"
     made = client.create_model_version(candidate.name, source, run_id, tags=tags, description=text)
     return str(made.version)

@@ -15,6 +15,8 @@ from stages.errors import UserError
 from stages.writing import replacing
 
 EXPERIMENT = "xtreme-distance"
+# MLflow's UI opens the experiment as one of training, not of prompts
+KIND = {"mlflow.experimentKind": "custom_model_development"}
 LOCAL = "sqlite:///mlflow.db"
 LOCK = ".mlflow.lock"
 # what MLflow answers to an entry that it will never take, however often it is sent
@@ -60,12 +62,13 @@ def prepare() -> Any:
         if address.startswith("sqlite:///") and not database.exists():
             # one that is killed meanwhile leaves a database that MLflow refuses
             with replacing(database) as temporary:
-                MlflowClient(tracking_uri=f"sqlite:///{temporary}").create_experiment(EXPERIMENT)
+                made = MlflowClient(tracking_uri=f"sqlite:///{temporary}")
+                made.create_experiment(EXPERIMENT, tags=KIND)
         client = MlflowClient(tracking_uri=address)
         if client.get_experiment_by_name(EXPERIMENT) is None:
             # a server may be given it by two machines at once
             with suppress(MlflowException):
-                client.create_experiment(EXPERIMENT)
+                client.create_experiment(EXPERIMENT, tags=KIND)
             client.get_experiment_by_name(EXPERIMENT)
     return client
 
