@@ -14,9 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pytest
 from mlflow.tracking import MlflowClient
 from test_tracking import cells, history, opened, place, until
+from test_tracking_models import write_study
 
 from stages import tracking
 from stages.tracking import spool
@@ -82,7 +84,9 @@ def server(place: Path, monkeypatch) -> Iterator[Server]:
     made.kill()
 
 
-def test_a_server_that_stops_hangs_and_dies_costs_no_point(server: Server, capsys) -> None:
+def test_a_server_that_stops_hangs_and_dies_costs_no_point(
+    server: Server, tiny_encoder: Path, capsys
+) -> None:
     def tries(more: int) -> None:
         before = recorder.sender.tries if recorder.sender else 0
         until(lambda: recorder.sender and recorder.sender.tries >= before + more)
@@ -124,6 +128,13 @@ def test_a_server_that_stops_hangs_and_dies_costs_no_point(server: Server, capsy
     assert (run.info.status, history(run.info.run_id)) == ("FINISHED", {1: 1.0, 2: 2.0})
     found = MlflowClient(server.address).list_artifacts(run.info.run_id, "model")
     assert [artifact.path for artifact in found] == ["model/config.json"]
+
+    # models are registered with a server as with a file
+    write_study(server.folder, tiny_encoder)
+    assert tracking.finish("s") == ["2 model versions registered"]
+    mlflow.set_tracking_uri(server.address)
+    vectors = mlflow.pyfunc.load_model("models:/s-encoder@best").predict(["a cat sat."])
+    assert vectors.shape == (1, 32)
 
 
 def waiting_run(place: Path, monkeypatch, points: int) -> None:
