@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from stages import params
 from stages.errors import UserError, run
 from stages.tasks import Task, missing
+from stages.tasks.translations import base_of
 from stages.writing import replacing, replacing_folder
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def train_target(
     written last.
     """
     check_inputs(targets, encoded)
-    from stages.learning.cell import learn
+    from stages.learning.cell import learn, method_of
 
     with learn(
         task,
@@ -67,7 +68,7 @@ def train_target(
                 shutil.rmtree(model)
     if trained.first_rank:
         cell = {
-            "method": "plain",
+            "method": method_of(task),
             "intermediate": intermediate,
             "target": task.name,
             "seed": seed,
@@ -119,8 +120,8 @@ def state_of(intermediate: str, task: Task) -> str:
 
 def is_same_data(intermediate: str, task: Task, targets: Sequence[Task]) -> bool:
     """Whether the cell means more epochs on the same rows, not transfer."""
-    return intermediate == task.name or any(
-        intermediate in record.same_data for record in (task, *targets)
+    return base_of(intermediate) == base_of(task.name) or any(
+        base_of(intermediate) in record.same_data for record in (task, *targets)
     )
 
 
@@ -169,7 +170,7 @@ def main() -> None:
         )
     encoder = arguments.encoder or Path("encoders") / intermediate
     out = arguments.out or Path("cells") / f"{intermediate}-{task.name}"
-    names = dict.fromkeys((task.name, *(target.name for target in targets)))
+    names = read_by(task, targets)
     for place in (encoder, *(arguments.encoded / name for name in names)):
         if reason := missing.why(place):
             if params.first_rank():
@@ -203,6 +204,12 @@ def main() -> None:
         resume.finish(state_of(intermediate, task))
 
 
+def read_by(task: Task, targets: Sequence[Task]) -> list[str]:
+    """The folders of encoded/ that a cell reads: a translated set is selected on its base's."""
+    names = (task.name, task.base, *(target.name for target in targets))
+    return [name for name in dict.fromkeys(names) if name]
+
+
 def finished_folder(
     intermediate: str,
     task: Task,
@@ -225,7 +232,7 @@ def finished_folder(
         "targets": read,
         "outputs": {name: settings.get(name) for name in outputs},
     }
-    names = dict.fromkeys((task.name, *read))
+    names = read_by(task, targets)
     inputs = [path for name in names for path in (encoded / name).rglob("*.parquet")]
     inputs += encoder.glob("*.safetensors")
     room = resume.ROOT / state_of(intermediate, task) / "finished"
