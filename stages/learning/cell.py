@@ -152,7 +152,12 @@ def learn(
     with tracking.cell(
         study,
         name,
-        {"seed": str(seed), "method": method_of(task), "stand_in_encoder": str(stand_in).lower(), **tags},
+        {
+            "seed": str(seed),
+            "method": method_of(task),
+            "stand_in_encoder": str(stand_in).lower(),
+            **tags,
+        },
         {**settings, "seed": seed, "steps": steps, "ranks": world},
         {f"{task.name}-train": files[0].parent},
         remember=state.folder / "mlflow-run",

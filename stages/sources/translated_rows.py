@@ -36,7 +36,7 @@ def fitting(
         str(line) for line in range(first, first + len(rows))
     ]
     numbered = numbered or rows["id"].tolist() == [str(n) for n in range(1, len(rows) + 1)]
-    taken = None if source is None else Rows(source.to_dict("list"))
+    taken = None if source is None else Rows({str(name): source[name].tolist() for name in source})
     if numbered and base is not None and _is_base(task, base, rows, source, file, first, where):
         rows = rows.assign(id=base.columns["id"])
         taken = base

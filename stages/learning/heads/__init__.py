@@ -20,7 +20,6 @@ from stages.learning.batches import Batch
 from stages.learning.xlmr import XLMR
 from stages.tasks import Task
 
-
 Files = Path | list[Path]  # several are read as one, row after row
 
 
