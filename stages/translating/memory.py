@@ -75,7 +75,7 @@ def open_memory(path: Path) -> Iterator[Memory]:
 def _read(path: Path, stream: IO[bytes]) -> dict[str, str]:
     known: dict[str, str] = {}
     stream.seek(0)
-    number = end = 0
+    end = 0
     for number, line in enumerate(stream, start=1):
         entry = _entry(line)
         if entry is None:
