@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -75,7 +75,7 @@ class Honest:
     """A translator by a list of words, in place of a network."""
 
     cut = 0
-    asked: list[str] = []
+    asked: ClassVar[list[str]] = []
 
     def __init__(self, *_: Any, **__: Any) -> None:
         pass
@@ -173,11 +173,11 @@ def test_noise_is_rejected_and_kept_apart(study: Path, monkeypatch: pytest.Monke
 def test_what_cannot_be_translated_is_refused(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="panx cannot be translated"):
         run(monkeypatch, "panx", "de")
-    with pytest.raises(UserError, match="language 'xx': expected one of XTREME's"):
+    with pytest.raises(UserError, match=r"language 'xx': expected one of XTREME's"):
         run(monkeypatch, "mnli", "xx")
-    with pytest.raises(UserError, match="Take the snapshot of squad first"):
+    with pytest.raises(UserError, match=r"Take the snapshot of squad first"):
         run(monkeypatch, "squad", "de")
-    with pytest.raises(UserError, match="translator: expected a translation model"):
+    with pytest.raises(UserError, match=r"translator: expected a translation model"):
         run(monkeypatch, "mnli", "de")
     tiny_m2m(study / "translator", [english(n)["sentence1"] for n in range(160)])
     with pytest.raises(UserError, match="no token for eu"):
