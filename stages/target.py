@@ -42,8 +42,8 @@ def train_target(
 ) -> None:
     """Fine-tune on a task's training set, predict all languages of its targets.
 
-    left_out : translated targets that the user has not brought, and why. Predictions that `folder` holds already, from a run that was killed, are kept; cell.json is
-    written last.
+    Predictions that `folder` holds already, from a run that was killed, are kept; cell.json is
+    written last. left_out : translated targets that the user has not brought, and why.
     """
     check_inputs(targets, encoded)
     from stages.learning.cell import learn, method_of

@@ -161,7 +161,7 @@ def test_answers_are_found_again_or_dropped_and_counted(
 
 def test_noise_is_rejected_and_kept_apart(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny_m2m(study / "translator", [english(n)["sentence1"] for n in range(160)])
-    with pytest.raises(UserError, match="the translation mnli.id is rejected, nothing trains"):
+    with pytest.raises(UserError, match=r"the translation mnli\.id is rejected, nothing trains"):
         run(monkeypatch, "mnli", "id")
     assert not (study / "translations" / "mnli.id").exists()
     verdict = json.loads((study / "translations/rejected/mnli.id/verdict.json").read_text())
