@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from seq2seq import tiny_m2m
+from benchmarks.seq2seq import tiny_m2m
 
 from stages.errors import UserError
 from stages.translating import memory, sentences

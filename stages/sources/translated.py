@@ -73,7 +73,7 @@ def _find(task: Task, path: Path, language: str, split: str) -> Path | None:
         for file in files
         if file.suffix in SUFFIXES and not file.name.endswith(SOURCE) and file.is_file()
     ]
-    found = [file for file in files if _fits(task, words(file), language, split)]
+    found = [file for file in files if _fits(task, words(file), language, split, file == path)]
     exact = [file for file in found if split in _splits(words(file))]
     found = exact or found
     if len(found) > 1:

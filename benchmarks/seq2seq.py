@@ -9,7 +9,14 @@ from pathlib import Path
 LANGUAGES = 100  # tokens of languages, which M2M-100's tokenizer adds behind its pieces
 
 
-def tiny_m2m(folder: Path, texts: Iterable[str], pieces: int = 200, width: int = 32) -> Path:
+def tiny_m2m(
+    folder: Path,
+    texts: Iterable[str],
+    pieces: int = 200,
+    width: int = 32,
+    layers: int = 2,
+    heads: int = 2,
+) -> Path:
     """Write config, weights and tokenizer to `folder`; nothing is fetched."""
     import sentencepiece
     import torch
@@ -29,9 +36,9 @@ def tiny_m2m(folder: Path, texts: Iterable[str], pieces: int = 200, width: int =
     tokenizer.save_pretrained(folder)
     torch.manual_seed(0)
     config = M2M100Config(
-        vocab_size=len(vocabulary) + LANGUAGES + 8, d_model=width, encoder_layers=2,
-        decoder_layers=2, encoder_attention_heads=2, decoder_attention_heads=2,
-        encoder_ffn_dim=2 * width, decoder_ffn_dim=2 * width, max_position_embeddings=256,
+        vocab_size=len(vocabulary) + LANGUAGES + 8, d_model=width, encoder_layers=layers,
+        decoder_layers=layers, encoder_attention_heads=heads, decoder_attention_heads=heads,
+        encoder_ffn_dim=4 * width, decoder_ffn_dim=4 * width, max_position_embeddings=256,
         init_std=0.5, pad_token_id=1, bos_token_id=0, eos_token_id=2, decoder_start_token_id=2,
     )  # fmt: skip
     M2M100ForConditionalGeneration(config).eval().save_pretrained(folder)
