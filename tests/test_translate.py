@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from benchmarks.seq2seq import tiny_m2m
 
+from benchmarks.seq2seq import tiny_m2m
 from stages import params, snapshot, translate, validate
 from stages.compose import compose
 from stages.errors import UserError

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from benchmarks.seq2seq import tiny_m2m
 
+from benchmarks.seq2seq import tiny_m2m
 from stages.errors import UserError
 from stages.translating import memory, sentences
 from stages.translating.answers import found_again, marked
