@@ -5,7 +5,8 @@ In   the pinned repositories of the task table, and what the user brings (`snaps
 Out  one parquet a split in the schema of the task's head (stages/tasks/schema.py), labels by
      name, and data/<task>/snapshot.json: where each file came from, its rows, and whether it
      stands in for the full set. `data.dvc` then pins the folder.
-     With snapshot.encoder, encoder/ as well: any XLM-R of the hub, pinned by encoder.dvc.
+     With snapshot.encoder, encoder/ as well: any XLM-R of the hub, pinned by encoder.dvc; with
+     snapshot.translator, translator/: M2M-100 or NLLB-200.
 Run  python -m stages.snapshot [--mirror DIR] [--tasks xnli pawsx] [--out data]
 
 This is the only module that reads the network. A file that is already there from the same source
@@ -259,13 +260,17 @@ def main() -> None:
             Path(path) if path else None,
             listed=name in (settings["data"].get("languages") or {}),
         )
-    if encoder := settings["snapshot"]["encoder"]:
-        hub.snapshot_encoder(
-            encoder["repository"],
-            encoder["revision"],
-            Path("encoder"),
-            Path(mirror).resolve() if mirror else None,
-        )
+    models = {"encoder": hub.ENCODER_FILES, "translator": hub.TRANSLATOR_FILES}
+    encoder = settings["snapshot"]["encoder"]
+    for key, files in models.items():
+        if model := settings["snapshot"].get(key):
+            hub.snapshot_encoder(
+                model["repository"],
+                model["revision"],
+                Path(key),
+                Path(mirror).resolve() if mirror else None,
+                files,
+            )
     if arguments.out == Path("data"):
         print(f"done; pin it with: dvc add data{' encoder' if encoder else ''}")
 
