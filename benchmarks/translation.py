@@ -104,8 +104,8 @@ def measure(arm: str, folder: Path, sentences: list[str]) -> None:
     found = ARMS[arm](model, tokenizer, sentences)
     seconds, busy = time.perf_counter() - start, time.process_time() - before
     digest = hashlib.sha256("\n".join(found).encode()).hexdigest()[:12]
-    print(json.dumps({"rate": len(sentences) / seconds, "busy": len(sentences) / busy, "digest": digest,
-                      "transformers": transformers.__version__}))  # fmt: skip
+    rates = {"rate": len(sentences) / seconds, "busy": len(sentences) / busy}
+    print(json.dumps({**rates, "digest": digest, "transformers": transformers.__version__}))
 
 
 def main() -> None:
@@ -143,8 +143,8 @@ def main() -> None:
               f"{found[0]['transformers']}, translations {found[0]['digest']})")  # fmt: skip
     busy = {arm: statistics.median(one["busy"] for one in found) for arm, found in rates.items()}
     print(
-        f"ratio     {middle['ours'] / middle['pipeline']:8.1f}  (in seconds of the processor, which "
-        f"others on the machine take none of: {busy['ours'] / busy['pipeline']:.1f})"
+        f"ratio     {middle['ours'] / middle['pipeline']:8.1f}  "
+        f"({busy['ours'] / busy['pipeline']:.1f} in seconds of the processor)"
     )
 
 
