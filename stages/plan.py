@@ -12,7 +12,6 @@ Everything else waits for this stage, so that a mistake in params.yaml costs a s
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -286,15 +285,9 @@ def main() -> None:
     with replacing_folder(arguments.out) as folder:
         for name, task in tasks.items():
             content = {"metrics": task.metrics, "evaluates": task.evaluates()}
-            _write(folder / f"{name}.json", _record(task) | content)
+            _write(folder / f"{name}.json", task.as_data() | content)
         _write(folder / "study.json", {"study": settings["study"], "cells": cells})
     print(f"{settings['study']}: {len(tasks)} tasks, {len(cells)} cells")
-
-
-def _record(task: Task) -> dict[str, Any]:
-    """The record as data; what only translated sets have is left out of the others'."""
-    record = dataclasses.asdict(task)
-    return {key: record[key] for key in record if key not in ("base", "written_in") or record[key]}
 
 
 def _write(path: Path, content: Any) -> None:

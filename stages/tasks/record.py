@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 METRICS: Mapping[str, tuple[str, ...]] = {
     "pair": ("accuracy",),
@@ -78,6 +79,11 @@ class Task:
     version: int = 1
     base: str | None = None
     written_in: str | None = None
+
+    def as_data(self) -> dict[str, Any]:
+        """The record as JSON holds it; what only translated sets have is left out of the others."""
+        record = asdict(self)
+        return {k: v for k, v in record.items() if k not in ("base", "written_in") or v}
 
     @property
     def metrics(self) -> tuple[str, ...]:
