@@ -16,13 +16,8 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from stages.learning.batches import BOS, EOS, Batch, Ragged, lay_out, splice, truncate
-<<<<<<< HEAD
 from stages.learning.heads import Files, Head
-from stages.learning.heads.pooling import Classifier, compare, logits_by_sentence
-=======
-from stages.learning.heads import Head
 from stages.learning.heads.pooling import Classifier, compare, logits_by_sentence, refuse_half
->>>>>>> main
 from stages.learning.predict import collect, evaluating
 from stages.learning.xlmr import XLMR
 from stages.scoring.accuracy import accuracy
@@ -62,15 +57,11 @@ class PairClassifier(Classifier):
 class Pair(Head):
     """An item of the loss is a pair."""
 
-<<<<<<< HEAD
-    def read(self, path: Files) -> Pairs:
-=======
     def __init__(self, task: Task, settings: dict[str, Any]):
         super().__init__(task, settings)
         refuse_half(task.name, settings)
 
-    def read(self, path: Path) -> Pairs:
->>>>>>> main
+    def read(self, path: Files) -> Pairs:
         table = pq.read_table(path)
         return Pairs(
             table["id"].to_numpy(),
