@@ -25,6 +25,7 @@ from stages.errors import UserError, run
 from stages.sources import brought, ccgbank, hub, parquet, translated
 from stages.sources.origin import Origin, Rows, join
 from stages.tasks import Task, missing, schema
+from stages.tasks.translations import is_translated
 from stages.writing import replacing
 
 NOTES = ("dropped", "moved", "answered", "others")  # what Rows.notes may say
@@ -248,7 +249,8 @@ def main() -> None:
     if mirror is not None and not Path(mirror).is_dir():
         raise UserError(f"the mirror {mirror} is not a folder.")
     paths = settings["snapshot"].get("sources") or {}
-    for name in arguments.tasks or settings["data"]["tasks"]:
+    # a translated set needs the English of its base
+    for name in sorted(arguments.tasks or settings["data"]["tasks"], key=is_translated):
         task = params.task(settings, name)
         path = params.at(paths, task.brought) if task.brought else None
         print(f"{name} from {path or mirror or 'the hub'}", flush=True)
