@@ -17,6 +17,7 @@ from stages import params, validate
 from stages.errors import UserError
 from stages.plan import plan
 from stages.snapshot import snapshot
+from stages.sources import hub
 from stages.sources.translated import words
 from stages.tasks import Task, find, schema
 from stages.tasks.translations import LANGUAGES
@@ -313,3 +314,16 @@ def test_real_translations_are_accepted_but_for_what_they_lack(tmp_path: Path) -
     assert [(one.file, one.rule.name, one.count) for one in verdict.findings("stop")] == [
         ("ur/test.parquet", "untranslated", 232)
     ]
+
+
+def test_a_translator_comes_with_its_sentencepiece_files(tmp_path: Path) -> None:
+    kept = {"config.json", "pytorch_model.bin", "sentencepiece.bpe.model", "vocab.json"}
+    source = tmp_path / "mirror/owner/m2m"
+    source.mkdir(parents=True)
+    for name in (*kept, "README.md", "rust_model.ot"):
+        (source / name).write_text(name)
+    out = tmp_path / "translator"
+    hub.snapshot_encoder("owner/m2m", "0" * 40, out, tmp_path / "mirror", hub.TRANSLATOR_FILES)
+    assert {path.name for path in out.iterdir()} == kept
+    with pytest.raises(UserError, match=r"expected a model with \*.safetensors weights"):
+        hub.snapshot_encoder("owner/m2m", "0" * 40, tmp_path / "encoder", tmp_path / "mirror")
