@@ -12,7 +12,6 @@ Everything else waits for this stage, so that a mistake in params.yaml costs a s
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from stages.admission import check_encoder, check_names
 from stages.errors import UserError, run
 from stages.tasks import TASKS, Task, find
 from stages.tasks.record import WITHOUT_TRAINING
+from stages.tasks.translations import base_of
 from stages.writing import replacing_folder
 
 POSITIVE = ("batch_size", "learning_rate", "epochs", "max_length")
@@ -111,7 +111,7 @@ def _cell(
         "target": target,
         "seed": seed,
         "evaluates": list(evaluates),
-        "same_data": [name for name in evaluates if encoder in tasks[name].same_data],
+        "same_data": [name for name in evaluates if base_of(encoder) in tasks[name].same_data],
     }
 
 
@@ -169,7 +169,7 @@ def _check_numbers(settings: dict[str, Any], tasks: dict[str, Task]) -> None:
     span = settings["span"]
     for section in ("intermediate", "target"):
         for name in settings[section]["tasks"]:
-            if not isinstance(settings[section].get(name), dict):
+            if not isinstance(params.at(settings[section], name), dict):
                 raise UserError(
                     f"params.yaml: {section}.tasks names {name}; add its own parameters, "
                     f"`{name}: {{}}` for none, under {section}."
@@ -284,7 +284,7 @@ def main() -> None:
     with replacing_folder(arguments.out) as folder:
         for name, task in tasks.items():
             content = {"metrics": task.metrics, "evaluates": task.evaluates()}
-            _write(folder / f"{name}.json", dataclasses.asdict(task) | content)
+            _write(folder / f"{name}.json", task.as_data() | content)
         _write(folder / "study.json", {"study": settings["study"], "cells": cells})
     print(f"{settings['study']}: {len(tasks)} tasks, {len(cells)} cells")
 

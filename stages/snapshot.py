@@ -5,7 +5,8 @@ In   the pinned repositories of the task table, and what the user brings (`snaps
 Out  one parquet a split in the schema of the task's head (stages/tasks/schema.py), labels by
      name, and data/<task>/snapshot.json: where each file came from, its rows, and whether it
      stands in for the full set. `data.dvc` then pins the folder.
-     With snapshot.encoder, encoder/ as well: any XLM-R of the hub, pinned by encoder.dvc.
+     With snapshot.encoder, encoder/ as well: any XLM-R of the hub, pinned by encoder.dvc; with
+     snapshot.translator, translator/: M2M-100 or NLLB-200.
 Run  python -m stages.snapshot [--mirror DIR] [--tasks xnli pawsx] [--out data]
 
 This is the only module that reads the network. A file that is already there from the same source
@@ -21,9 +22,10 @@ from typing import Any
 
 from stages import params
 from stages.errors import UserError, run
-from stages.sources import brought, ccgbank, hub, parquet
+from stages.sources import brought, ccgbank, hub, parquet, translated
 from stages.sources.origin import Origin, Rows, join
 from stages.tasks import Task, missing, schema
+from stages.tasks.translations import is_translated
 from stages.writing import replacing
 
 NOTES = ("dropped", "moved", "answered", "others")  # what Rows.notes may say
@@ -57,6 +59,8 @@ def snapshot(
     record = _Record(task, folder, path)
     if path is None:
         _from_hub(task, record, mirror, accept_stand_ins)
+    elif task.translated:
+        _translated(task, record, path, out)
     else:
         _brought(task, record, path, listed, accept_stand_ins)
     record.save(done=True)
@@ -106,6 +110,18 @@ def _hold_out(task: Task, language: str, split: str, rows: Rows, origins: list[O
     contexts = rows.columns.get("context", rows.columns["id"])
     apart = {contexts[row] for row in held}
     return rows.take([row for row in range(total) if contexts[row] not in apart])
+
+
+def _translated(task: Task, record: _Record, path: Path, out: Path) -> None:
+    # all is read before anything is written: a file that does not fit leaves what was there
+    for language, split, rows, source, origins in list(translated.read(task, path, out)):
+        entry = {"source": [origin.entry() for origin in origins], "version": task.version}
+        record.add(language, split, entry, rows, None, origins[0].name, True)
+        beside = record.folder / language / f"{split}.source.parquet"
+        if source is None:
+            beside.unlink(missing_ok=True)
+        else:
+            _write(task, source, beside)
 
 
 def _brought(task: Task, record: _Record, path: Path, listed: bool, accept_stand_ins: bool) -> None:
@@ -201,7 +217,7 @@ def _remarks(entry: dict) -> str:
     if held_out := entry.get("held_out"):
         remarks.append(f"of a training part, {held_out} rows of which are held out")
     if dropped := entry.get("dropped"):
-        remarks.append(f"{dropped} without a label dropped")
+        remarks.append(f"{dropped} without a label (or an answer) dropped")
     if moved := entry.get("moved"):
         remarks.append(f"{moved} answers moved to where they are")
     if others := entry.get("others"):
@@ -233,9 +249,10 @@ def main() -> None:
     if mirror is not None and not Path(mirror).is_dir():
         raise UserError(f"the mirror {mirror} is not a folder.")
     paths = settings["snapshot"].get("sources") or {}
-    for name in arguments.tasks or settings["data"]["tasks"]:
+    # a translated set needs the English of its base
+    for name in sorted(arguments.tasks or settings["data"]["tasks"], key=is_translated):
         task = params.task(settings, name)
-        path = paths.get(task.brought) if task.brought else None
+        path = params.at(paths, task.brought) if task.brought else None
         print(f"{name} from {path or mirror or 'the hub'}", flush=True)
         snapshot(
             task,
@@ -245,13 +262,17 @@ def main() -> None:
             Path(path) if path else None,
             listed=name in (settings["data"].get("languages") or {}),
         )
-    if encoder := settings["snapshot"]["encoder"]:
-        hub.snapshot_encoder(
-            encoder["repository"],
-            encoder["revision"],
-            Path("encoder"),
-            Path(mirror).resolve() if mirror else None,
-        )
+    models = {"encoder": hub.ENCODER_FILES, "translator": hub.TRANSLATOR_FILES}
+    encoder = settings["snapshot"]["encoder"]
+    for key, files in models.items():
+        if model := settings["snapshot"].get(key):
+            hub.snapshot_encoder(
+                model["repository"],
+                model["revision"],
+                Path(key),
+                Path(mirror).resolve() if mirror else None,
+                files,
+            )
     if arguments.out == Path("data"):
         print(f"done; pin it with: dvc add data{' encoder' if encoder else ''}")
 

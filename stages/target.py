@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from stages import params
 from stages.errors import UserError, run
 from stages.tasks import Task, missing
+from stages.tasks.translations import base_of
 from stages.writing import replacing, replacing_folder
 
 if TYPE_CHECKING:
@@ -37,14 +38,15 @@ def train_target(
     folder: Path,
     study: str,
     settings: dict[str, Any],
+    left_out: Mapping[str, str] | None = None,
 ) -> None:
-    """Fine-tune on a task's English training set, predict all languages of its targets.
+    """Fine-tune on a task's training set, predict all languages of its targets.
 
     Predictions that `folder` holds already, from a run that was killed, are kept; cell.json is
-    written last.
+    written last. left_out : translated targets that the user has not brought, and why.
     """
     check_inputs(targets, encoded)
-    from stages.learning.cell import learn
+    from stages.learning.cell import learn, method_of
 
     with learn(
         task,
@@ -67,7 +69,7 @@ def train_target(
                 shutil.rmtree(model)
     if trained.first_rank:
         cell = {
-            "method": "plain",
+            "method": method_of(task),
             "intermediate": intermediate,
             "target": task.name,
             "seed": seed,
@@ -78,6 +80,7 @@ def train_target(
             "stand_in": trained.record["randomly_initialised"],
             "development": trained.record["development"],
             "best_step": trained.record["best_step"],
+            **({"left_out": dict(left_out)} if left_out else {}),
         }
         with replacing(folder / "cell.json") as path:
             path.write_text(json.dumps(cell, indent=1, sort_keys=True) + "\n")
@@ -119,8 +122,8 @@ def state_of(intermediate: str, task: Task) -> str:
 
 def is_same_data(intermediate: str, task: Task, targets: Sequence[Task]) -> bool:
     """Whether the cell means more epochs on the same rows, not transfer."""
-    return intermediate == task.name or any(
-        intermediate in record.same_data for record in (task, *targets)
+    return base_of(intermediate) == base_of(task.name) or any(
+        base_of(intermediate) in record.same_data for record in (task, *targets)
     )
 
 
@@ -169,7 +172,14 @@ def main() -> None:
         )
     encoder = arguments.encoder or Path("encoders") / intermediate
     out = arguments.out or Path("cells") / f"{intermediate}-{task.name}"
-    names = dict.fromkeys((task.name, *(target.name for target in targets)))
+    left_out = {
+        target.name: reason
+        for target in targets
+        if target.translated and (reason := missing.why(arguments.encoded / target.name))
+    }
+    if len(left_out) < len(targets):  # what people translated is evaluated without them
+        targets = [target for target in targets if target.name not in left_out]
+    names = read_by(task, targets)
     for place in (encoder, *(arguments.encoded / name for name in names)):
         if reason := missing.why(place):
             if params.first_rank():
@@ -193,6 +203,7 @@ def main() -> None:
             folder,
             settings["study"],
             engine,
+            left_out,
         )
     if params.first_rank():
         from stages.learning import resume
@@ -201,6 +212,12 @@ def main() -> None:
             for seed in settings["target"]["seeds"]:
                 shutil.copytree(finished / f"seed-{seed}", folder / f"seed-{seed}")
         resume.finish(state_of(intermediate, task))
+
+
+def read_by(task: Task, targets: Sequence[Task]) -> list[str]:
+    """The folders of encoded/ that a cell reads: a translated set is selected on its base's."""
+    names = (task.name, task.base, *(target.name for target in targets))
+    return [name for name in dict.fromkeys(names) if name]
 
 
 def finished_folder(
@@ -225,7 +242,7 @@ def finished_folder(
         "targets": read,
         "outputs": {name: settings.get(name) for name in outputs},
     }
-    names = dict.fromkeys((task.name, *read))
+    names = read_by(task, targets)
     inputs = [path for name in names for path in (encoded / name).rglob("*.parquet")]
     inputs += encoder.glob("*.safetensors")
     room = resume.ROOT / state_of(intermediate, task) / "finished"

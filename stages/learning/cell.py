@@ -25,6 +25,7 @@ from stages.learning.heads import Head, head_of
 from stages.learning.progress import Progress
 from stages.learning.train import Outcome, total_steps, train
 from stages.tasks import Task
+from stages.tasks.translations import TRAIN
 
 WORK = ("data", "forward", "backward", "step")  # of the seconds, what training itself takes
 
@@ -94,9 +95,8 @@ def learn(
     encoders.check_length(encoder, settings["max_length"])
     head = head_of(labelled(task, encoded), settings)
     torch.manual_seed(seed)
-    folder = encoded / task.name / "en"
-    files = [folder / "train.parquet", folder / "validation.parquet"]
-    training, development = (head.read(path) for path in files)
+    files = [*map(encoded.joinpath, task.training), encoded / task.development]
+    training, development = head.read(files[:-1]), head.read(files[-1])
     model = head.build(encoders.read(encoder, settings))
     steps = total_steps(settings, len(training))
     stand_in = encoders.is_stand_in(encoder)
@@ -152,12 +152,22 @@ def learn(
     with tracking.cell(
         study,
         name,
-        {"seed": str(seed), "method": "plain", "stand_in_encoder": str(stand_in).lower(), **tags},
+        {
+            "seed": str(seed),
+            "method": method_of(task),
+            "stand_in_encoder": str(stand_in).lower(),
+            **tags,
+        },
         {**settings, "seed": seed, "steps": steps, "ranks": world},
-        {f"{task.name}-train": folder},
+        {f"{task.name}-train": files[0].parent},
         remember=state.folder / "mlflow-run",
     ) as recorder:
         yield train_with(recorder)
+
+
+def method_of(task: Task) -> str:
+    """What scores.csv says of a cell that trains on a task's own data, or on a translation."""
+    return TRAIN if task.translated else "plain"
 
 
 def labelled(task: Task, encoded: Path) -> Task:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 METRICS: Mapping[str, tuple[str, ...]] = {
     "pair": ("accuracy",),
@@ -56,8 +57,11 @@ class Task:
     that it serves. `same_data` names tasks trained on the same rows: an intermediate among them
     means more epochs, not transfer. `held_out` rows of a language's training part, evenly spaced,
     serve as its validation split where that has no answers. `main_metric` is the first of the
-    metrics where that is not the head's own. `version` is raised whenever reading
-    or scoring changes.
+    metrics where that is not the head's own. `version` is raised whenever reading or scoring
+    changes. `base` is set for a machine-translated set (stages/tasks/translations.py): the task
+    that it translates, whose English files serve as its own. `written_in` is the language of its
+    texts where that is not its folder's: tests translated to English are kept by the language
+    that they were translated from.
     """
 
     name: str
@@ -75,6 +79,13 @@ class Task:
     held_out: int = 0
     main_metric: str = ""
     version: int = 1
+    base: str | None = None
+    written_in: str | None = None
+
+    def as_data(self) -> dict[str, Any]:
+        """The record as JSON holds it; what only translated sets have is left out of the others."""
+        record = asdict(self)
+        return {k: v for k, v in record.items() if k not in ("base", "written_in") or v}
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -85,6 +96,11 @@ class Task:
     def source(self) -> Source:
         """The first source, the only one of most tasks."""
         return self.sources[0]
+
+    @property
+    def translated(self) -> bool:
+        """Whether a machine translated it: never averaged with what people translated."""
+        return self.base is not None
 
     @property
     def is_target(self) -> bool:
@@ -106,9 +122,23 @@ class Task:
 
     def evaluates(self) -> tuple[str, ...]:
         """The targets that a model trained on this task is evaluated on."""
-        if self.tests:
-            return self.tests
-        return (self.name,) if self.is_target and self.is_trained else ()
+        own = (self.name,) if self.is_target and self.is_trained else ()
+        return own + self.tests
+
+    @property
+    def training(self) -> tuple[str, ...]:
+        """The files under encoded/ that are its training set; English is always the base's own."""
+        if not self.translated:
+            return (f"{self.name}/en/train.parquet",)
+        return tuple(
+            f"{self.base if code == 'en' else self.name}/{code}/train.parquet"
+            for code in self.languages
+        )
+
+    @property
+    def development(self) -> str:
+        """The file under encoded/ that models are selected on: English, whatever is trained on."""
+        return f"{self.base or self.name}/en/validation.parquet"
 
     def expected(self, language: str, split: str) -> int | None:
         """The rows of a file at the pinned revision; None where nobody has verified them."""
@@ -119,6 +149,8 @@ class Task:
         if self.head == "mining":
             splits = dict.fromkeys(("dev", self.evaluated or "dev"))
             return [(language, split) for language in self.languages for split in splits]
+        if self.translated and self.is_trained:
+            return [(language, "train") for language in self.languages if language != "en"]
         tested = [(language, self.evaluated) for language in self.languages if self.evaluated]
         if not self.is_trained:
             return tested
