@@ -44,8 +44,8 @@ def check_names(settings: dict[str, Any]) -> None:
 def names(settings: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """Whatever of params.yaml becomes part of a stage's command: (where it stands, the name)."""
     yield "study", settings.get("study")
-    for section in ("data", "intermediate", "target", "retrieve"):
-        for key in ("tasks", "encoders", "variants"):
+    for section in ("data", "translate", "intermediate", "target", "retrieve"):
+        for key in ("tasks", "encoders", "variants", "languages"):
             for name in settings.get(section, {}).get(key) or ():
                 yield f"{section}.{key}", name
 
