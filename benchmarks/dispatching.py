@@ -1,4 +1,4 @@
-"""The sample study on few steps, once by `dvc repro` and once by two Ray workers that share no folder.
+"""The sample study on few steps, by `dvc repro` and by two Ray workers that share no folder.
 
     pip install --requirement requirements-ray.txt
     python -m benchmarks.dispatching                       same scores, byte for byte?
@@ -16,6 +16,7 @@ import argparse
 import csv
 import os
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -31,6 +32,7 @@ import psutil
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 TARGET = "score"
+TOKEN = secrets.token_hex(32)
 
 
 def environment() -> dict[str, str]:
@@ -38,7 +40,9 @@ def environment() -> dict[str, str]:
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
         "OMP_NUM_THREADS": "1",
         "DVC_NO_ANALYTICS": "1",
-        "RAY_DISABLE_USAGE_STATS": "1",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": TOKEN,
         "GIT_AUTHOR_NAME": "drill",
         "GIT_AUTHOR_EMAIL": "drill@localhost",
         "GIT_COMMITTER_NAME": "drill",
@@ -98,6 +102,15 @@ class Cluster:
             run(folder, "git", "clone", "--quiet", str(study), str(place))
             join = ["--join", self.address, "--cells", "1", "--num-cpus=1"]
             self.processes.append(self.start(place, sys.executable, "-m", "stages.dispatch", *join))
+
+        self.wait(workers)
+
+    def wait(self, workers: int) -> None:
+        """Return when all workers have joined."""
+        script = "import ray, sys, time\nray.init(sys.argv[1], log_to_driver=False)\n"
+        script += f"while ray.cluster_resources().get('cells', 0) < {workers}: time.sleep(1)"
+        words = [sys.executable, "-c", script, self.address]
+        subprocess.run(words, env=environment(), check=True, timeout=120)
 
     def start(self, folder: Path, *words: str) -> subprocess.Popen:
         with (folder / "cluster.log").open("a") as log:

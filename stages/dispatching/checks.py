@@ -14,6 +14,7 @@ from pathlib import Path
 
 # stages write them: they differ from the commit while a study runs
 WRITTEN = ("dvc.lock", "metrics.json")
+TOOLS = ("pip", "setuptools", "wheel")  # they install, nothing runs on them
 CLOCK_MINUTES = 5  # S3 refuses requests from a clock that is 15 minutes off
 
 
@@ -79,7 +80,9 @@ def has(folder: Path, commit: str) -> bool:
 
 def pinned(lock: str) -> Iterator[tuple[str, str]]:
     """Names and versions of requirements.lock, those for every platform."""
-    yield from re.findall(r"(?m)^([\w.-]+)==([^\s;\\]+) *\\?$", lock)
+    for name, number in re.findall(r"(?m)^([\w.-]+)==([^\s;\\]+) *\\?$", lock):
+        if name not in TOOLS:
+            yield name, number
 
 
 def other(name: str, wanted: str) -> str | None:

@@ -213,6 +213,7 @@ def join(address: str, cells: int, more: list[str]) -> None:
     except RuntimeError as error:
         raise UserError(str(error)) from error
     os.environ[CLONE] = str(Path.cwd())
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     program = Path(sys.executable).with_name("ray")
     resources = json.dumps({CELLS: cells})
     words = ["start", "--block", f"--address={address}", f"--resources={resources}", *more]
