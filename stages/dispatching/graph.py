@@ -40,15 +40,8 @@ def jobs(root: Path, targets: list[str], environment: dict[str, str]) -> tuple[l
     if wanted:
         keep = set(wanted).union(*(networkx.descendants(graph, stage) for stage in wanted))
         graph = graph.subgraph(keep)
-    changed: set[Any] = set()
+    changed = pending(repo, graph)
     order = [stage for stage in networkx.dfs_postorder_nodes(graph) if stage.cmd]
-    with repo.lock:
-        for stage in order:
-            upstream = list(graph.successors(stage))
-            if changed.intersection(upstream) or stage.changed(
-                allow_missing=True, upstream=upstream
-            ):
-                changed.add(stage)
     lock = read_lock(root)
     places = tuple(
         sorted({Path(out.def_path).parts[0] for stage in order for out in stage.outs} - {"."})
@@ -73,6 +66,58 @@ def jobs(root: Path, targets: list[str], environment: dict[str, str]) -> tuple[l
         )
     todo = {job.name for job in found}
     return found, {name for job in found for name in job.needs} - todo
+
+
+def pending(repo: Any, graph: Any) -> set[Any]:
+    """The stages that changed, those after them, and those whose outputs are lost but needed.
+
+    Raises
+    ------
+    UserError
+        Files that a .dvc file names are neither in this clone's cache nor in the remote.
+    """
+    import networkx
+
+    order = list(networkx.dfs_postorder_nodes(graph))
+    changed: set[Any] = set()
+    lost: set[Any] = set()
+    kept: set[Any] = set()
+    while True:
+        with repo.lock:
+            for stage in order:
+                upstream = list(graph.successors(stage))
+                if (
+                    stage in lost
+                    or changed.intersection(upstream)
+                    or (stage.cmd and stage.changed(allow_missing=True, upstream=upstream))
+                ):
+                    changed.add(stage)
+        read = {found for stage in changed for found in needs(graph, stage)} - changed - kept
+        gone = {stage for stage in read if is_lost(repo, stage)}
+        if not gone:
+            return changed
+        for stage in gone:
+            if not stage.cmd:
+                raise UserError(
+                    f"the files of {stage.addressing} are neither in this clone's cache nor in the "
+                    f"remote: bring them from where they are (`dvc pull --remote NAME "
+                    f"{stage.addressing}`)."
+                )
+        kept |= read - gone
+        lost |= gone
+
+
+def is_lost(repo: Any, stage: Any) -> bool:
+    """Whether outputs of a stage are neither in the cache nor in the remote."""
+    from dvc.exceptions import CollectCacheError, DvcException
+
+    try:
+        found = stage.get_used_objs().values()
+        return any(repo.cloud.status(objects).missing for objects in found)
+    except CollectCacheError:  # not even the list of a folder's files is there
+        return True
+    except DvcException as error:
+        raise UserError(f"DVC's remote: {error}") from error
 
 
 def needs(graph: Any, stage: Any) -> set[Any]:

@@ -39,7 +39,8 @@ GUARD = """
 import os, signal, subprocess, sys, threading
 child = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL, start_new_session=True)
 def watch():
-    sys.stdin.buffer.read()
+    while os.read(0, 4096):
+        pass
     for number, seconds in ((signal.SIGTERM, float(sys.argv[1])), (signal.SIGKILL, 5)):
         try:
             os.killpg(child.pid, number)
