@@ -89,7 +89,7 @@ def connect(address: str) -> Any:
     for module in (worker, checks, sys.modules[__name__]):
         ray.cloudpickle.register_pickle_by_value(module)
     try:
-        ray.init(address=address, namespace=NAMESPACE, log_to_driver=True, logging_level="ERROR")
+        ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level="ERROR")
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise UserError(
             f"no Ray cluster at {address}: {str(error).splitlines()[0]} Start its head with `ray "

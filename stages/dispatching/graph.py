@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ def jobs(root: Path, targets: list[str], environment: dict[str, str]) -> tuple[l
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
+    logging.getLogger("dvc").setLevel(logging.ERROR)  # what is lost is asked for, not a warning
     repo = Repo(str(root))
     commit = committed(root)
     remote = reachable(repo, root)
@@ -126,7 +128,8 @@ def needs(graph: Any, stage: Any) -> set[Any]:
     for upstream in list(found):
         if upstream.addressing == DIGESTS:
             found |= set(graph.successors(upstream))
-    return found
+    # `plan` reads nothing of another stage, and looks whether the inputs are there
+    return found or {other for other in graph if not other.cmd}
 
 
 def committed(root: Path) -> str:

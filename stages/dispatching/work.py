@@ -118,7 +118,8 @@ def work(job: Job, before: list[Done]) -> Done:
             environment = job.environment | {"PYTHONUNBUFFERED": "1"}
             if job.needs:
                 dvc(folder, environment, "pull", "--force", *job.needs)
-            said = dvc(folder, environment, "repro", "--single-item", "--pull", job.name)
+            words = ("repro", "--single-item", "--pull", job.name)
+            said = dvc(folder, environment, *words, log=clone() / ROOM / f"{job.name}.log")
             dvc(folder, environment, "push", "--run-cache", job.name)
             entry = read_lock(folder)[job.name]
             tracked = push_tracked(folder, environment, entry)
@@ -168,7 +169,7 @@ def configure(folder: Path, origin: Path, remote: tuple[str, dict[str, str]]) ->
     """Give a slot the clone's cache and credentials, and the study's remote as its default."""
     local = origin / ".dvc" / "config.local"
     place = folder / ".dvc" / "config.local"
-    cache = run([*DVC, "cache", "dir"], origin, {})[-1]
+    cache = dvc(origin, {}, "cache", "dir").splitlines()[-1]
     found = configparser.ConfigParser(interpolation=None)
     found.read(local)
     name, options = remote
@@ -190,16 +191,18 @@ def configure(folder: Path, origin: Path, remote: tuple[str, dict[str, str]]) ->
 DVC = (sys.executable, "-m", "dvc")
 
 
-def dvc(folder: Path, environment: dict[str, str], *words: str) -> str:
-    """Run DVC in a slot until it is done or this process is gone; return what it printed."""
-    lines = run([*DVC, *words], folder, environment, quiet=words[0] != "repro")
-    return "\n".join(lines)
+def dvc(folder: Path, environment: dict[str, str], *words: str, log: Path | None = None) -> str:
+    """Run DVC in a clone until it is done or this process is gone; return what it printed.
+
+    log : where it is written as it comes
+    """
+    return run([*DVC, *words], folder, environment, log)
 
 
 def run(
-    command: list[str], folder: Path, environment: dict[str, str], quiet: bool = True
-) -> list[str]:
-    """Return the lines that a command prints; raises RuntimeError with the last ones if it fails"""
+    command: list[str], folder: Path, environment: dict[str, str], log: Path | None = None
+) -> str:
+    """Return what a command prints; raises RuntimeError with the last lines if it fails."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     process = subprocess.Popen(
         [sys.executable, "-c", GUARD, str(GRACE_SECONDS), *command],
@@ -213,14 +216,15 @@ def run(
     )
     assert process.stdout
     lines = []
-    for line in process.stdout:
-        lines.append(line.rstrip())
-        if not quiet:
-            print(line, end="", flush=True)
+    with (log or Path(os.devnull)).open("a") as stream:
+        for line in process.stdout:
+            lines.append(line.rstrip())
+            stream.write(line)
+            stream.flush()
     if process.wait():
         end = "\n  ".join(lines[-TAIL:])
         raise RuntimeError(f"`dvc {' '.join(command[3:])}` failed:\n  {end}")
-    return lines
+    return "\n".join(lines)
 
 
 def read_lock(folder: Path) -> dict[str, Any]:
