@@ -93,7 +93,7 @@ def main() -> None:
         return
     ray = cluster.connect(arguments.address)
     try:
-        dvc(root, {}, "push", "--run-cache", *sorted(present))
+        dvc(root, {}, [["push", "--run-cache", *sorted(present)]])
     except RuntimeError as error:
         raise UserError(str(error)) from error
     has_gpus = ray.cluster_resources().get("GPU", 0) > 0

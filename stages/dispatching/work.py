@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import configparser
 import fcntl
+import json
 import os
 import shutil
 import socket
@@ -49,6 +50,15 @@ def watch():
             pass
 threading.Thread(target=watch, daemon=True).start()
 sys.exit(child.wait() and 1)
+"""
+# several commands in one process: a start of DVC costs more than most of them
+DVC = """
+import json, sys
+from dvc.cli import main
+for words in json.loads(sys.argv[1]):
+    if status := main(words):
+        print(f"`dvc {' '.join(words)}` failed")
+        sys.exit(status)
 """
 
 
@@ -116,11 +126,13 @@ def work(job: Job, before: list[Done]) -> Done:
             entries = job.lock | {done.name: done.entry for done in before}
             write_lock(folder, entries)
             environment = job.environment | {"PYTHONUNBUFFERED": "1"}
-            if job.needs:
-                dvc(folder, environment, "pull", "--force", *job.needs)
-            words = ("repro", "--single-item", "--pull", job.name)
-            said = dvc(folder, environment, *words, log=clone() / ROOM / f"{job.name}.log")
-            dvc(folder, environment, "push", "--run-cache", job.name)
+            commands = [
+                ["pull", "--force", *job.needs],
+                ["repro", "--single-item", "--pull", job.name],
+                ["push", "--run-cache", job.name],
+            ]
+            log = clone() / ROOM / f"{job.name}.log"
+            said = dvc(folder, environment, commands, log)
             entry = read_lock(folder)[job.name]
             tracked = push_tracked(folder, environment, entry)
     except RuntimeError as error:
@@ -167,9 +179,11 @@ def slot(origin: Path, commit: str) -> Iterator[Path]:
 
 def configure(folder: Path, origin: Path, remote: tuple[str, dict[str, str]]) -> None:
     """Give a slot the clone's cache and credentials, and the study's remote as its default."""
+    from dvc.repo import Repo
+
     local = origin / ".dvc" / "config.local"
     place = folder / ".dvc" / "config.local"
-    cache = dvc(origin, {}, "cache", "dir").splitlines()[-1]
+    cache = Repo(str(origin)).cache.legacy.path
     found = configparser.ConfigParser(interpolation=None)
     found.read(local)
     name, options = remote
@@ -188,15 +202,17 @@ def configure(folder: Path, origin: Path, remote: tuple[str, dict[str, str]]) ->
         found.write(stream)
 
 
-DVC = (sys.executable, "-m", "dvc")
-
-
-def dvc(folder: Path, environment: dict[str, str], *words: str, log: Path | None = None) -> str:
-    """Run DVC in a clone until it is done or this process is gone; return what it printed.
+def dvc(
+    folder: Path,
+    environment: dict[str, str],
+    commands: list[list[str]],
+    log: Path | None = None,
+) -> str:
+    """Run DVC's commands in a clone until one fails or this process is gone; return their output.
 
     log : where it is written as it comes
     """
-    return run([*DVC, *words], folder, environment, log)
+    return run([sys.executable, "-c", DVC, json.dumps(commands)], folder, environment, log)
 
 
 def run(
@@ -223,7 +239,7 @@ def run(
             stream.flush()
     if process.wait():
         end = "\n  ".join(lines[-TAIL:])
-        raise RuntimeError(f"`dvc {' '.join(command[3:])}` failed:\n  {end}")
+        raise RuntimeError(f"in {folder}:\n  {end}")
     return "\n".join(lines)
 
 
