@@ -26,6 +26,8 @@ from stages.sources.origin import Origin, Rows, join
 from stages.tasks import Task, missing, schema
 from stages.writing import replacing
 
+NOTES = ("dropped", "moved", "answered", "others")  # what Rows.notes may say
+
 
 def snapshot(
     task: Task,
@@ -160,7 +162,7 @@ class _Record:
         else:
             assert known is not None
             found = known["rows"]
-            notes = {key: known[key] for key in ("dropped", "moved", "answered") if key in known}
+            notes = {key: known[key] for key in NOTES if key in known}
         stand_in = expected is not None and found != expected
         if stand_in and not accept_stand_ins:
             source = task.source
@@ -202,6 +204,9 @@ def _remarks(entry: dict) -> str:
         remarks.append(f"{dropped} without a label dropped")
     if moved := entry.get("moved"):
         remarks.append(f"{moved} answers moved to where they are")
+    if others := entry.get("others"):
+        languages = ", ".join(f"{code} {count}" for code, count in others.items())
+        remarks.append(f"{sum(others.values())} of other languages left out: {languages}")
     if entry.get("answered") is False:
         remarks.append("without answers: to be predicted, not to be scored")
     return f"  ({'; '.join(remarks)})" if remarks else ""

@@ -255,6 +255,9 @@ def test_tydiqa_trains_on_english_rows_only_and_languages_are_told_by_id(tmp_pat
     assert (finnish["id"], finnish["answers"], finnish["starts"]) == ("finnish--9-1", [], [])
     assert files["fi/validation.parquet"]["answered"] is False  # the text was taken out
     assert "answered" not in files["en/train.parquet"]
+    # the training file of several languages is filtered, and says so
+    assert files["en/train.parquet"]["others"] == {"fi": 1}
+    assert files["fi/validation.parquet"]["others"] == {"en": 1}
     with pytest.raises(UserError, match=r"begins with korean-, found english, finnish"):
         taken(replace(find("tydiqa"), languages=("en", "ko")), tmp_path)
 

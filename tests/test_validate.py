@@ -414,6 +414,28 @@ def test_other_source_is_a_note(study: Study) -> None:
     assert finding["example"] == "our/sample"
 
 
+def test_a_training_file_of_several_languages_is_a_warning(study: Study) -> None:
+    study.record["files"]["en/train.parquet"]["others"] = {"ko": 2, "sw": 3}
+    study.record["files"]["de/test.parquet"]["others"] = {"ko": 2}  # evaluation files share one
+    study.save_record()
+    (finding,) = study.run()["findings"]
+    assert (finding["rule"], finding["severity"]) == ("other_languages", "warn")
+    assert (finding["file"], finding["count"]) == ("en/train.parquet", 5)
+    assert finding["example"] == "rows of other languages: ko 2, sw 3"
+
+
+@pytest.mark.skipif(not HUB.is_dir(), reason=f"needs the mirror {HUB.name} beside the repository")
+def test_the_training_file_of_tydiqa_is_found_as_it_is(tmp_path: Path) -> None:
+    from stages.snapshot import snapshot
+
+    task = replace(find("tydiqa"), languages=("en", "ko", "sw"), held_out=400)
+    record = snapshot(task, tmp_path / "data", HUB, accept_stand_ins=True)
+    assert record["en/train.parquet"]["others"] == {"sw": 2_755, "ko": 1_625}
+    verdict = stage.validate(task, tmp_path / "data" / "tydiqa", {}, accept_stand_ins=True)
+    (found,) = [row for row in verdict.findings("warn") if row.rule.name == "other_languages"]
+    assert (found.file, found.count) == ("en/train.parquet", 4_380)
+
+
 def test_severity_comes_from_params(study: Study) -> None:
     study.damage("de/test", put("sentence1", 3, ""))
     study.params("validate:\n  severity:\n    xnli:\n      no_empty_sides: warn\n")

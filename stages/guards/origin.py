@@ -46,7 +46,14 @@ MOVED = Rule(
     "The snapshot corrected them: the source lost blanks after its offsets were counted.",
     by_row=False,
 )
-RULES = (RECORDED, PINNED, SOURCE, UNLABELLED, MOVED)
+OTHERS = Rule(
+    "other_languages",
+    "warn",
+    "a training file of one language",
+    "The snapshot left the other languages out: training on them would not be zero-shot.",
+    by_row=False,
+)
+RULES = (RECORDED, PINNED, SOURCE, UNLABELLED, MOVED, OTHERS)
 
 
 def read_record(folder: Path) -> tuple[dict[str, Any], str | None]:
@@ -103,6 +110,14 @@ def _remarks(files: dict[str, Any], severities: dict[str, str]) -> list[Outcome]
                 example = Example(None, None, f"{count} rows")
                 severity = severity_of(rule, severities)
                 outcomes.append(Outcome(name, rule, severity, "", count, (example,)))
+    for name, entry in files.items():
+        others = entry.get("others")
+        if name.endswith("/train.parquet") and isinstance(others, dict) and others:
+            counts = [count for count in others.values() if isinstance(count, int)]
+            found = ", ".join(f"{code} {count}" for code, count in others.items())
+            example = Example(None, None, short(f"rows of other languages: {found}"))
+            severity = severity_of(OTHERS, severities)
+            outcomes.append(Outcome(name, OTHERS, severity, "", sum(counts), (example,)))
     return outcomes
 
 

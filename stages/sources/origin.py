@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 
@@ -26,12 +27,14 @@ class Rows:
 
     `dropped` rows had no label. `moved` answers were not at the offset the file gave, but within
     a few characters of it. `answered` is False where a file of questions has no answer at all.
+    `others` : rows of other languages that the same file held, by language.
     """
 
     columns: dict[str, list]
     dropped: int = 0
     moved: int = 0
     answered: bool = True
+    others: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.columns["id"])
@@ -39,17 +42,19 @@ class Rows:
     def take(self, rows: Sequence[int], dropped: int = 0) -> Rows:
         """Return the rows of the given numbers, `dropped` others having no label."""
         columns = {name: [values[row] for row in rows] for name, values in self.columns.items()}
-        return Rows(columns, self.dropped + dropped, self.moved, self.answered)
+        return replace(self, columns=columns, dropped=self.dropped + dropped)
 
-    def notes(self) -> dict[str, int | bool]:
+    def notes(self) -> dict[str, int | bool | dict[str, int]]:
         """Return what snapshot.json should say of them, if anything."""
-        notes: dict[str, int | bool] = {}
+        notes: dict[str, int | bool | dict[str, int]] = {}
         if self.dropped:
             notes["dropped"] = self.dropped
         if self.moved:
             notes["moved"] = self.moved
         if not self.answered:
             notes["answered"] = False
+        if self.others:
+            notes["others"] = dict(self.others)
         return notes
 
 
@@ -63,4 +68,5 @@ def join(parts: list[Rows]) -> Rows:
         sum(part.dropped for part in parts),
         sum(part.moved for part in parts),
         any(part.answered for part in parts),
+        sum((Counter(part.others) for part in parts), Counter()),
     )

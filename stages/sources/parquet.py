@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from stages.errors import UserError
 from stages.sources.origin import Origin, Rows
@@ -129,12 +130,21 @@ def _span(task: Task, language: str, shards: Shards) -> Rows:
             "question": questions,
             "answers": answers,
             "starts": starts,
-        }
+        },
+        moved=moved,
     ).take(kept)
     if prefix is not None:
         rows.columns["id"] = distinct(rows.columns["id"])
-    answered = any(rows.columns["answers"])
-    return Rows(rows.columns, moved=moved, answered=answered)
+        rows = replace(rows, others=_others(shards.source, language, ids))
+    return replace(rows, answered=any(rows.columns["answers"]))
+
+
+def _others(source: Source, language: str, ids: list[str]) -> dict[str, int]:
+    """Rows of each other language in a file of several, the most frequent first."""
+    codes = {prefix: code for code, prefix in source.id_prefixes.items()}
+    names = Counter(name.partition("-")[0] for name in ids)
+    found = {codes.get(f"{name}-", name): count for name, count in names.most_common()}
+    return {code: count for code, count in found.items() if code != language}
 
 
 def place(context: str, answer: str, start: int) -> int:
