@@ -86,7 +86,9 @@ def serial(folder: Path, study: Path) -> bytes:
 class Cluster:
     """Ray on loopback: a head that takes no stage, and a clone a worker."""
 
-    def __init__(self, folder: Path, study: Path, workers: int):
+    def __init__(self, folder: Path, study: Path, workers: int, code: Path | None = None):
+        """code : where stages.dispatch lies, if not in the study"""
+        self.path = {"PYTHONPATH": str(code)} if code else {}
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.address = f"127.0.0.1:{free.getsockname()[1]}"
@@ -96,7 +98,6 @@ class Cluster:
         words += ["--include-dashboard=false", f"--temp-dir={self.room}"]
         self.processes = [self.start(folder, str(BIN / "ray"), "start", "--block", *words)]
         self.folders = [folder / f"worker-{number}" for number in range(workers)]
-        self.log = folder / "cluster.log"
         time.sleep(10)
         for place in self.folders:
             run(folder, "git", "clone", "--quiet", str(study), str(place))
@@ -114,7 +115,9 @@ class Cluster:
 
     def start(self, folder: Path, *words: str) -> subprocess.Popen:
         with (folder / "cluster.log").open("a") as log:
-            return subprocess.Popen(words, cwd=folder, env=environment(), stdout=log, stderr=log)
+            return subprocess.Popen(
+                words, cwd=folder, env=environment() | self.path, stdout=log, stderr=log
+            )
 
     def kill(self, number: int) -> None:
         """Kill all that belongs to a process and its children, as a machine that loses power."""

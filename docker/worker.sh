@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The study of params.yaml, from the store and back into it: what was done before is not done again.
+# The study of params.yaml (or the stages named), from the store and back into it: what was done before is not done again.
 # S3_ENDPOINT, DVC_BUCKET, AWS_* and MLFLOW_TRACKING_URI come from the environment.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,4 +11,4 @@ dvc pull --quiet data.dvc encoder.dvc || dvc pull --quiet --remote embedded data
 dvc push --quiet data.dvc encoder.dvc
 trap 'dvc push --quiet --run-cache' EXIT    # what was finished stays, whatever ends the rest
 dvc repro --pull "$@"
-python -m stages.summary
+[ $# -gt 0 ] || python -m stages.summary
