@@ -54,7 +54,7 @@ def settings(steps: int, batch: int) -> dict:
     found["engine"] |= {"save_minutes": 0, "selection_every": 4, "selection_examples": 200}
     found["data"]["languages"] = {"xnli": ["en", "de", "sw", "zh"]}
     found["intermediate"] |= run
-    found["target"] |= run | {"seeds": [1], "keep_models": True}
+    found["target"] |= run | {"seeds": [1], "keep_models": "all"}
     return found
 
 

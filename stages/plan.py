@@ -37,6 +37,7 @@ CHOICES = {
     "offload": ("none", "optimizer"),
     "checkpoint_precision": ("float32", "float16", "bfloat16"),
 }
+KEPT = ("none", "best", "all")
 FRACTIONS = ("learning_rate", "epochs")
 POOLING = ("mean",)
 RETRIEVAL = "retrieval"  # the target of a cell without training
@@ -223,12 +224,8 @@ def _check_shape(settings: dict[str, Any]) -> None:
             empty = section != "retrieve" and not value
             if not isinstance(value, list) or empty or len(set(map(str, value))) < len(value):
                 raise UserError(
-                    f"params.yaml: {section}.{name} is {value!r}; expected a list, "
-                    + (
-                        "without repeats."
-                        if section == "retrieve"
-                        else "neither empty nor with repeats."
-                    )
+                    f"params.yaml: {section}.{name} is {value!r}; expected a list"
+                    f"{', not empty' if section != 'retrieve' else ''}, without repeats."
                 )
     for key in (*CHOICES, *COUNTS):
         if key not in settings["engine"]:
@@ -236,6 +233,10 @@ def _check_shape(settings: dict[str, Any]) -> None:
     for section, counts in (("engine", COUNTS), ("span", SPAN)):
         for key in counts:
             _number(f"{section}.{key}", settings[section].get(key), True)
+    if (kept := settings["target"].get("keep_models")) not in KEPT:
+        raise UserError(
+            f"params.yaml: target.keep_models is {kept!r}; expected one of {', '.join(KEPT)}."
+        )
     for seed in [*settings["target"]["seeds"], settings["intermediate"].get("seed")]:
         if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
             raise UserError(f"params.yaml: the seed {seed!r} is no whole number from 0.")

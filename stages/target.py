@@ -3,8 +3,8 @@
 In   the encoder of phase 1 (or `none`), the encoded training task and the targets that it is
      evaluated on (squad: xquad and mlqa; the others: themselves), `target.*`, `span.*`, `engine.*`.
 Out  a folder a seed: predictions/<target>/<language>.parquet in every language (id, gold label,
-     predicted label, in the data's order; logits of pairs), cell.json, and model/ where
-     `target.keep_models` is true.
+     predicted label, in the data's order; logits of pairs), cell.json, and model/ of the seeds
+     that `target.keep_models` says: none, the best on the development set, or all.
 Run  python -m stages.target mnli xnli           (or under torchrun for several ranks)
 """
 
@@ -65,7 +65,7 @@ def train_target(
         predict(trained, targets, folder / "predictions", settings.get("evaluation_examples"))
         if trained.recorder:
             trained.recorder.artifacts(model, "model")
-            if not settings["keep_models"]:
+            if settings["keep_models"] == "none":
                 shutil.rmtree(model)
     if trained.first_rank:
         cell = {
@@ -113,6 +113,18 @@ def predict(trained: Trained, targets: Sequence[Task], folder: Path, wanted: int
                 trained.recorder.point(0, {f"{place}/{name}": v for name, v in scores.items()})
             values = "  ".join(f"{name} {value:.1f}" for name, value in scores.items())
             print(f"  {place}  {values}", flush=True)
+
+
+def keep_best(folder: Path) -> None:
+    """Of the models of a cell's seeds, keep the one with the highest development score."""
+    scores = {
+        path.parent: json.loads(path.read_text())["development"]
+        for path in sorted(folder.glob("seed-*/cell.json"))
+    }
+    best = max(scores, key=lambda seed: scores[seed])
+    for seed in scores:
+        if seed != best:
+            shutil.rmtree(seed / "model", ignore_errors=True)
 
 
 def state_of(intermediate: str, task: Task) -> str:
@@ -211,6 +223,8 @@ def main() -> None:
         with replacing_folder(out) as folder:
             for seed in settings["target"]["seeds"]:
                 shutil.copytree(finished / f"seed-{seed}", folder / f"seed-{seed}")
+            if settings["target"]["keep_models"] == "best":
+                keep_best(folder)
         resume.finish(state_of(intermediate, task))
 
 

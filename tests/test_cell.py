@@ -65,7 +65,7 @@ def test_the_baseline_is_the_encoder_itself(workplace, tiny_encoder) -> None:
 def test_a_target_cell_predicts_every_language_and_logs_itself(workplace, tiny_encoder) -> None:
     import mlflow
 
-    settings = ENGINE | {"keep_models": False, "max_steps": 30, "epochs": 10, "dropout": 0.0}
+    settings = ENGINE | {"keep_models": "none", "max_steps": 30, "epochs": 10, "dropout": 0.0}
     folder = workplace / "cells" / "none-xnli" / "seed-3"
     task = find("xnli")
     train_target(

@@ -228,7 +228,7 @@ def test_whatever_the_result_depends_on_is_in_the_key(workplace: Path, monkeypat
     assert of({"learning_rate": 2e-3}) != first
     assert of({"precision": "bf16"}) != first
     assert of(seed=2) != first
-    how = {"zero_stage": 3, "accumulation": 2, "save_minutes": 1, "keep_models": True}
+    how = {"zero_stage": 3, "accumulation": 2, "save_minutes": 1, "keep_models": "all"}
     assert of(how | {"seeds": [1, 2, 3], "checkpoint_precision": "float16"}) == first
 
     data.write_bytes(data.read_bytes() + b" ")

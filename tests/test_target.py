@@ -26,7 +26,7 @@ from stages.learning.train import train
 from stages.target import is_same_data, train_target
 from stages.tasks import Task, find, missing
 
-SPAN = ENGINE | {"query_length": 8, "doc_stride": 16, "max_length": 40, "keep_models": False}
+SPAN = ENGINE | {"query_length": 8, "doc_stride": 16, "max_length": 40, "keep_models": "none"}
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_one_training_run_of_squad_serves_xquad_and_mlqa(workplace: Path, tiny_e
 
 def test_the_evaluated_rows_may_be_limited(workplace: Path, tiny_encoder: Path) -> None:
     folder, task = workplace / "seed-1", targets("udpos")[0]
-    settings = ENGINE | {"keep_models": True, "evaluation_examples": 5}
+    settings = ENGINE | {"keep_models": "all", "evaluation_examples": 5}
     place = workplace / "encoded"
     train_target("none", task, [task], 1, tiny_encoder, place, folder, "test", settings)
     rows = pq.read_table(folder / "predictions/udpos/de.parquet")
@@ -181,7 +181,7 @@ def run_main(monkeypatch: pytest.MonkeyPatch, *words: str, **changes: Any) -> No
     settings = {
         "study": "test",
         "engine": {k: v for k, v in SPAN.items() if k not in ("keep_models",)},
-        "target": {"seeds": [1], "tasks": ["squad"], "keep_models": False},
+        "target": {"seeds": [1], "tasks": ["squad"], "keep_models": "none"},
         "data": {"tasks": list(changes.get("tasks", ["squad", "mlqa"]))},
     }
     monkeypatch.setattr(params, "read", lambda: settings)
@@ -202,3 +202,13 @@ def test_a_cell_without_its_data_leaves_a_note(
     missing.leave(workplace / "encoders" / "ccg", "CCGbank is not there")
     run_main(monkeypatch, "ccg", "squad")
     assert missing.why(workplace / "cells" / "ccg-squad") == "CCGbank is not there"
+
+
+def test_the_best_model_of_a_cell_is_kept(tmp_path: Path) -> None:
+    for seed, development in ((1, 61.5), (2, 70.25), (3, 70.0)):
+        (tmp_path / f"seed-{seed}" / "model").mkdir(parents=True)
+        text = json.dumps({"development": development})
+        (tmp_path / f"seed-{seed}" / "cell.json").write_text(text)
+    target.keep_best(tmp_path)
+    assert [path.parent.name for path in tmp_path.glob("*/model")] == ["seed-2"]
+    assert len(list(tmp_path.glob("*/cell.json"))) == 3
