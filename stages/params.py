@@ -14,6 +14,8 @@ from stages.errors import UserError
 from stages.tasks import Task, find
 
 PATH = Path("params.yaml")
+# parameters of a run that a variant may have for itself
+RUN = ("seed", "max_length", "batch_size", "epochs", "max_steps", "learning_rate")
 
 
 def read(path: Path = PATH) -> dict[str, Any]:
@@ -45,6 +47,16 @@ def of_task(section: dict[str, Any], task: str) -> dict[str, Any]:
 def of_cell(settings: dict[str, Any], stage: str, task: str) -> dict[str, Any]:
     """The parameters of one cell: the engine's, span's, and the stage's own for the task."""
     return settings["engine"] | settings.get("span", {}) | of_task(settings[stage], task)
+
+
+def of_variant(settings: dict[str, Any], name: str, base: str = "") -> dict[str, Any]:
+    """The parameters of a variant; of one of its tasks, where `base` names it.
+
+    What the variant says itself goes before what the task says, and that before the stage's own.
+    """
+    own = settings["intermediate"]["variants"][name]
+    shared = of_cell(settings, "intermediate", base)
+    return shared | {key: value for key, value in own.items() if key in RUN}
 
 
 def task(settings: dict[str, Any], name: str) -> Task:

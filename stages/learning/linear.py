@@ -54,3 +54,13 @@ class _OneDNN(torch.autograd.Function):
         if context.needs_input_grad[0]:
             back = _PRODUCT(gradient, weight.t(), None, *_PLAIN)
         return back, gradient.t() @ inputs, gradient.sum(0)
+
+
+def product(
+    inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None
+) -> torch.Tensor:
+    """x W' + b without a gradient, the same way."""
+    if _PRODUCT is None or inputs.device.type != "cpu" or inputs.dtype != torch.float32:
+        return functional.linear(inputs, weight, bias)
+    found: torch.Tensor = _PRODUCT(inputs, weight, bias, *_PLAIN)
+    return found

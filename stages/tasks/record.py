@@ -73,6 +73,8 @@ class Task:
     brought: str | None = None
     held_out: int = 0
     version: int = 1
+    base: str | None = None
+    translated: bool = False
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -93,6 +95,16 @@ class Task:
     def is_trained(self) -> bool:
         """Whether the task has a training set of its own."""
         return self.trained_on is None and self.head not in WITHOUT_TRAINING
+
+    @property
+    def training(self) -> tuple[str, ...]:
+        """The files under encoded/ that are the training set."""
+        return (f"{self.name}/en/train.parquet",)
+
+    @property
+    def development(self) -> str:
+        """The file under encoded/ that selects: English always."""
+        return f"{self.base or self.name}/en/validation.parquet"
 
     @property
     def splits(self) -> tuple[str, ...]:

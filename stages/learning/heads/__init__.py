@@ -38,8 +38,8 @@ class Head(ABC):
         self.settings = settings
 
     @abstractmethod
-    def read(self, path: Path) -> Any:
-        """Read one split that `stages.encode` wrote (see `Examples`)."""
+    def read(self, path: Path | list[Path]) -> Any:
+        """Read one split that `stages.encode` wrote (see `Examples`); several files are one."""
 
     @abstractmethod
     def build(self, encoder: XLMR) -> nn.Module:

@@ -83,7 +83,7 @@ class Choice(Head):
                 "state of <s> knows its own sequence only; or pooling: segments."
             )
 
-    def read(self, path: Path) -> Choices:
+    def read(self, path: Path | list[Path]) -> Choices:
         table = pq.read_table(path)
         context = Ragged.of(table["context_ids"])
         kept = np.minimum(context.lengths, self.settings["max_length"] - 2)

@@ -57,7 +57,7 @@ class PairClassifier(Classifier):
 class Pair(Head):
     """An item of the loss is a pair."""
 
-    def read(self, path: Path) -> Pairs:
+    def read(self, path: Path | list[Path]) -> Pairs:
         table = pq.read_table(path)
         return Pairs(
             table["id"].to_numpy(),

@@ -103,7 +103,7 @@ class Span(Head):
                 "query_length."
             )
 
-    def read(self, path: Path) -> Questions:
+    def read(self, path: Path | list[Path]) -> Questions:
         table = pq.read_table(path)
         question, context = Ragged.of(table["question_ids"]), Ragged.of(table["context_ids"])
         asked = np.minimum(question.lengths, self.protocol["query_length"])

@@ -116,7 +116,7 @@ class TokenClassifier(nn.Module):
 class Tagging(Head):
     """An item of the loss is a word."""
 
-    def read(self, path: Path) -> Sentences:
+    def read(self, path: Path | list[Path]) -> Sentences:
         table = pq.read_table(path)
         ends, words = nested(table["words"])
         tags = Ragged.of(table["tags"])
