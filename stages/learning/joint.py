@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -32,7 +32,10 @@ class Joint(nn.Module):
             head.__dict__["encoder"] = encoder
         self.heads = nn.ModuleDict(heads)
         self.names = tuple(heads)
-        _bring_whole(self)
+
+    def borrowed(self) -> Iterator[nn.Parameter]:
+        """What the forward pass reads of other modules (see `engine.start`)."""
+        return self.heads.parameters()
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """What the head of the batch says."""
@@ -43,14 +46,6 @@ class Joint(nn.Module):
         others = [head for name, head in self.heads.items() if name != chosen]
         nothing = [p.sum() for head in others for p in head.parameters() if p.requires_grad]
         return outputs + 0.0 * torch.stack(nothing).sum() if nothing else outputs
-
-
-def _bring_whole(module: Joint) -> None:
-    """Let ZeRO-3 bring the heads' parameters for the forward pass of the whole module."""
-    from deepspeed.runtime.zero.partition_parameters import register_external_parameter
-
-    for parameter in module.heads.parameters():
-        register_external_parameter(module, parameter)
 
 
 class Through:

@@ -7,7 +7,7 @@ embeddings, scores a seventh of the tokens.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,8 +52,6 @@ class LanguageModel(nn.Module):
 
     def __init__(self, encoder: XLMR):
         super().__init__()
-        from deepspeed.runtime.zero.partition_parameters import register_external_parameter
-
         size = encoder.config.hidden_size
         self.encoder = encoder
         self.dense = Linear(size, size)
@@ -61,8 +59,10 @@ class LanguageModel(nn.Module):
         self.bias = nn.Parameter(torch.zeros(encoder.config.vocab_size))
         nn.init.normal_(self.dense.weight, std=encoder.config.initializer_range)
         nn.init.zeros_(self.dense.bias)
-        # tied: ZeRO-3 has to bring it for this module as well
-        register_external_parameter(self, encoder.embeddings.word_embeddings.weight)
+
+    def borrowed(self) -> Iterator[nn.Parameter]:
+        """What the forward pass reads of other modules (see `engine.start`)."""
+        return self.encoder.embeddings.word_embeddings.parameters()
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """Find the tokens at `batch.places`."""
