@@ -156,7 +156,7 @@ def our_settings(options: argparse.Namespace, **changes: Any) -> dict[str, Any]:
         "precision": "bf16" if options.device == "cuda" else "fp32",
         "accumulation": 1,
         "activation_checkpointing": False,
-        "prediction_tokens": 65536 if options.device == "cuda" else 8192,
+        "prediction_tokens": 65536 if options.device == "cuda" else 4096,
         "dropout": 0.1,
         "weight_decay": 0.0,
         "epsilon": 1e-8,

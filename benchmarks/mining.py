@@ -62,6 +62,7 @@ def faiss_mine(source: Floats, target: Floats, k: int = 4) -> Pairs:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sentences", type=int, nargs="+", default=[1_000, 20_000])
+    parser.add_argument("--english", type=int, help="sentences of the other side, if fewer")
     parser.add_argument("--dimensions", type=int, default=1024)
     parser.add_argument("--no-faiss", action="store_true")
     parser.add_argument("--memory", action="store_true")
@@ -69,7 +70,8 @@ def main() -> None:
     for sentences in arguments.sentences:
         with tempfile.TemporaryDirectory() as folder:
             source, target = embeddings(Path(folder), sentences, arguments.dimensions)
-            size = f"{sentences:,} x {sentences:,}, {arguments.dimensions} dimensions"
+            target = target[: arguments.english]
+            size = f"{sentences:,} x {len(target):,}, {arguments.dimensions} dimensions"
             pairs, seconds = timed(mine, source, target)
             print(f"{size}: ours {seconds:.2f} s, {len(pairs.margins):,} pairs", flush=True)
             if not arguments.no_faiss:

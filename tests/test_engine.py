@@ -14,13 +14,14 @@ import torch
 from cells import learn
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn import functional
 
 from conftest import ROOT
 from stages.errors import UserError
 from stages.learning import xlmr
 from stages.learning.engine import rate
 from stages.learning.flops import forward_flops, matmul_peak
-from stages.learning.linear import Linear
+from stages.learning.linear import ROWS, Linear, missing_rows
 from stages.learning.progress import Progress
 from stages.learning.unpadded import Layout, attend, by_sdpa
 from stages.learning.xlmr import XLMR, Config, draw
@@ -171,19 +172,55 @@ def test_dropout_drops_at_its_rate_and_keeps_the_mean(probability: float) -> Non
     assert not torch.equal(xlmr.drop(states, probability, source), dropped)
 
 
-def test_a_product_by_onednn_is_that_of_torch_and_so_are_its_gradients() -> None:
+def product(inputs: int = 48, outputs: int = 96) -> Linear:
     torch.manual_seed(0)
-    ours = Linear(48, 96)
-    torch.nn.init.normal_(ours.weight)
-    torch.nn.init.normal_(ours.bias)
+    made = Linear(inputs, outputs)
+    torch.nn.init.normal_(made.weight, std=0.1)
+    torch.nn.init.normal_(made.bias)
+    return made
+
+
+def test_a_product_by_onednn_is_that_of_torch_and_so_are_its_gradients() -> None:
+    ours = product()
     found = []
-    for product in (ours, torch.nn.functional.linear):
-        inputs = torch.randn(70, 48, generator=torch.Generator().manual_seed(1)).requires_grad_()
-        weights = (ours.weight, ours.bias)
-        outputs = product(inputs, *weights) if product is not ours else product(inputs)
-        found.append([outputs, *torch.autograd.grad((outputs**2).sum(), (inputs, *weights))])
+    for multiply in (ours, lambda rows: functional.linear(rows, ours.weight, ours.bias)):
+        inputs = torch.randn(2 * ROWS, 48, generator=torch.Generator().manual_seed(1))
+        inputs.requires_grad_()
+        outputs = multiply(inputs)
+        gradients = torch.autograd.grad((outputs**2).sum(), (inputs, ours.weight, ours.bias))
+        found.append([outputs, *gradients])
+    assert "OneDNN" in type(ours(inputs).grad_fn).__name__
     for got, expected in zip(*found):
         torch.testing.assert_close(got, expected, atol=1e-4, rtol=1e-5)
+
+
+@pytest.mark.parametrize("rows", [ROWS, 3 * ROWS, 70])
+def test_what_follows_a_product_is_the_same_with_and_without_gradients(rows: int) -> None:
+    ours, inputs, states = product(), torch.randn(rows, 48), torch.randn(rows, 96)
+    plain = functional.linear(inputs, ours.weight, ours.bias)
+    for gradients in (True, False):
+        with torch.set_grad_enabled(gradients):
+            found = ours.then_gelu(inputs), ours.then_add(inputs, states)
+        torch.testing.assert_close(found[0], functional.gelu(plain), atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(found[1], states + plain, atol=1e-5, rtol=1e-5)
+
+
+def test_rows_are_added_up_to_a_number_that_comes_back_and_change_nothing(monkeypatch) -> None:
+    assert [missing_rows(rows, torch.zeros(1)) for rows in (1, ROWS, ROWS + 1)] == [
+        ROWS - 1, 0, ROWS - 1,
+    ]  # fmt: skip
+    assert missing_rows(1, torch.zeros(1, dtype=torch.bfloat16)) == 0
+    model = draw(XLMR(SHAPE))
+    found = []
+    for added in (missing_rows, lambda rows, weight: 0):
+        monkeypatch.setattr(xlmr, "missing_rows", added)
+        model.zero_grad()
+        outputs = [model(*batch()), model(*batch(), read=True)]
+        sum((some**2).sum() for some in outputs).backward()
+        found.append([*outputs, *(p.grad for p in model.parameters())])
+    for got, expected in zip(*found):
+        assert got.shape == expected.shape
+        torch.testing.assert_close(got, expected, atol=1e-5, rtol=1e-4)
 
 
 def test_flops_by_hand() -> None:

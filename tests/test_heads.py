@@ -315,6 +315,8 @@ def test_rows_that_cannot_be_read(
 def test_parameters_that_do_not_go_together(tiny_encoder: Path) -> None:
     with pytest.raises(UserError, match="csqa needs encoding: joint with pooling: first"):
         head("choice-joint", encoding="separate", pooling="first")
+    with pytest.raises(UserError, match="mnli needs encoding: joint with pooling: first"):
+        head("pair", pooling="first")
     with pytest.raises(UserError, match="max_length 12 leaves no room for a context after 8"):
         head("span", max_length=12)
     with pytest.raises(UserError, match="bucc2018 is not trained"):

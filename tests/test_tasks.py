@@ -74,6 +74,8 @@ def test_published_sizes() -> None:
     assert find("mlqa").expected("en", "test") == 11_590
     assert find("tatoeba").expected("jv", "validation") == 205
     assert find("ccg").expected("en", "train") is None
+    assert find("ccg").metrics == ("token_accuracy", "f1")  # supertags form no chunks
+    assert find("udpos").metrics == ("f1", "token_accuracy")
 
 
 def test_configurations_are_the_hubs_own_names() -> None:

@@ -1,7 +1,9 @@
 """Linear maps, on a CPU through oneDNN.
 
 torch multiplies fp32 matrices with MKL, which does not use all of some processors (AMD's). oneDNN,
-which torch ships as well, does.
+which torch ships as well, does; but it compiles its product for every shape that it meets, for
+half as long as a product takes. So it is given numbers of rows that come back: multiples of
+`ROWS`. Other numbers go to MKL.
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn import functional
+
+ROWS = 64
 
 # what torch's own compiler emits for a linear map on a CPU
 _PRODUCT = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
@@ -24,11 +28,40 @@ class Linear(nn.Linear):
         pass
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        if _PRODUCT is None or inputs.device.type != "cpu" or inputs.dtype != torch.float32:
+        if not _serves(inputs):
             return functional.linear(inputs, self.weight, self.bias)
         found = _OneDNN.apply(inputs, self.weight, self.bias)
         assert isinstance(found, torch.Tensor)
         return found
+
+    def then_gelu(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return gelu(x W' + b); without gradients in one pass over the result."""
+        if torch.is_grad_enabled() or not _serves(inputs):
+            return functional.gelu(self(inputs))
+        assert _PRODUCT is not None
+        found: torch.Tensor = _PRODUCT(inputs, self.weight, self.bias, "gelu", [], "none")
+        return found
+
+    def then_add(self, inputs: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
+        """Return states + x W' + b; without gradients in one pass over the result."""
+        if torch.is_grad_enabled() or not _serves(inputs):
+            return states + self(inputs)
+        assert _PRODUCT is not None
+        found: torch.Tensor = _PRODUCT.binary(inputs, states, self.weight, self.bias, "add")
+        return found
+
+
+def missing_rows(rows: int, weight: torch.Tensor) -> int:
+    """How many rows to add to `rows` for a product with `weight` that oneDNN need not compile."""
+    return -rows % ROWS if _is_for_onednn(weight) else 0
+
+
+def _serves(inputs: torch.Tensor) -> bool:
+    return _is_for_onednn(inputs) and len(inputs) % ROWS == 0
+
+
+def _is_for_onednn(tensor: torch.Tensor) -> bool:
+    return _PRODUCT is not None and tensor.device.type == "cpu" and tensor.dtype == torch.float32
 
 
 class _OneDNN(torch.autograd.Function):

@@ -227,7 +227,7 @@ class _ByRuns(torch.autograd.Function):
         runs: tuple[Run, ...],
         scale: float | None,
     ) -> torch.Tensor:
-        mixed = torch.empty(query.shape, dtype=query.dtype)
+        mixed = _blank(query, [(run.query, run.count * run.queries) for run in runs])
         sums = []
         for run in runs:
             output, log_sum = _FORWARD(
@@ -243,10 +243,9 @@ class _ByRuns(torch.autograd.Function):
     def backward(context: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         query, key, value, mixed, *sums = context.saved_tensors
         gradient = gradient.contiguous()
-        # a sequence that asks for nothing is in no run
-        all_ask = sum(run.count * run.keys for run in context.runs) == len(key)
-        fresh = torch.empty_like if all_ask else torch.zeros_like
-        found = [fresh(tensor) for tensor in (query, key, value)]
+        asked = [(run.query, run.count * run.queries) for run in context.runs]
+        answered = [(run.key, run.count * run.keys) for run in context.runs]
+        found = [_blank(query, asked), _blank(key, answered), _blank(value, answered)]
         for run, log_sum in zip(context.runs, sums, strict=True):
             parts = _BACKWARD(
                 _queries(gradient, run),
@@ -263,6 +262,18 @@ class _ByRuns(torch.autograd.Function):
             _keys(found[1], run).copy_(parts[1])
             _keys(found[2], run).copy_(parts[2])
         return *found, None, None
+
+
+def _blank(like: torch.Tensor, stretches: list[tuple[int, int]]) -> torch.Tensor:
+    """A tensor to be filled in `stretches` (first row, rows); what no stretch covers is zero."""
+    found = torch.empty(like.shape, dtype=like.dtype)
+    covered = 0
+    for first, rows in stretches:
+        if first > covered:  # a sequence that asks for nothing
+            found[covered:first].zero_()
+        covered = first + rows
+    found[covered:].zero_()
+    return found
 
 
 def _queries(tensor: torch.Tensor, run: Run) -> torch.Tensor:

@@ -20,11 +20,11 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn.functional import dropout as torch_dropout
-from torch.nn.functional import gelu
+from torch.nn.functional import pad
 from torch.utils.checkpoint import checkpoint
 
 from stages.learning.flops import forward_flops
-from stages.learning.linear import Linear
+from stages.learning.linear import Linear, missing_rows
 from stages.learning.unpadded import Layout, Pattern, attend
 
 
@@ -87,6 +87,13 @@ class XLMR(nn.Module):
         self.flops += forward_flops(self.config, layout, read)
         if layout.order is not None:
             tokens, positions = tokens[layout.order], positions[layout.order]
+        count = len(tokens)
+        if extra := missing_rows(count, self.embeddings.LayerNorm.weight):
+            # rows that nobody attends to or reads; XLM-R's padding, whose embedding is not learned
+            tokens, positions = (
+                pad(tokens, (0, extra), value=1),
+                pad(positions, (0, extra), value=1),
+            )
         states = self.embeddings(tokens, positions)
         states = drop(states, rate, _source(draw, rate, states))
         for number, module in enumerate(layers, start=1):
@@ -99,6 +106,8 @@ class XLMR(nn.Module):
                 states = module(*inputs)
         if read and not len(layers):
             states = states[layout.places]
+        if extra and not read:
+            states = states[:count]
         back = layout.read_back if read else layout.back
         return states if back is None else states.index_select(0, back)
 
@@ -173,7 +182,7 @@ class Layer(nn.Module):
             key, value = self._split(project.key(states)), self._split(project.value(states))
             mixed = attend(query, key, value, pattern)
         states = self.attention.output(mixed.flatten(1), asking, rate, source)
-        return self.output(gelu(self.intermediate(states)), states, rate, source)
+        return self.output(self.intermediate(states), states, rate, source)
 
     def _mix_states(
         self, query: torch.Tensor, states: torch.Tensor, pattern: Pattern
@@ -217,14 +226,14 @@ class Projections(nn.Module):
 
 
 class Dense(nn.Module):
-    """A linear map."""
+    """A linear map and gelu."""
 
     def __init__(self, inputs: int, outputs: int):
         super().__init__()
         self.dense = Linear(inputs, outputs)
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
-        return self.dense(states)
+        return self.dense.then_gelu(states)
 
 
 class Adding(nn.Module):
@@ -242,6 +251,8 @@ class Adding(nn.Module):
         rate: float,
         source: np.random.BitGenerator | None,
     ) -> torch.Tensor:
+        if not rate:
+            return self.LayerNorm(self.dense.then_add(found, states))
         return self.LayerNorm(states + drop(self.dense(found), rate, source))
 
 

@@ -55,7 +55,8 @@ class Task:
     `trained_on` names another task whose training set serves this one, and `tests` are the tasks
     that it serves. `same_data` names tasks trained on the same rows: an intermediate among them
     means more epochs, not transfer. `held_out` rows of a language's training part, evenly spaced,
-    serve as its validation split where that has no answers. `version` is raised whenever reading
+    serve as its validation split where that has no answers. `main_metric` is the first of the
+    metrics where that is not the head's own. `version` is raised whenever reading
     or scoring changes.
     """
 
@@ -72,6 +73,7 @@ class Task:
     same_data: frozenset[str] = field(default_factory=frozenset)
     brought: str | None = None
     held_out: int = 0
+    main_metric: str = ""
     version: int = 1
     base: str | None = None
     translated: bool = False
@@ -79,7 +81,7 @@ class Task:
     @property
     def metrics(self) -> tuple[str, ...]:
         """The metrics as scores.csv names them, the main one first."""
-        return METRICS[self.head]
+        return tuple(sorted(METRICS[self.head], key=lambda name: name != self.main_metric))
 
     @property
     def source(self) -> Source:

@@ -21,7 +21,7 @@ from stages.errors import UserError
 from stages.learning.batches import BOS, EOS, Batch, Cut, Ragged, lay_out, nested, splice, truncate
 from stages.learning.heads import Head
 from stages.learning.heads.pair import classified
-from stages.learning.heads.pooling import Classifier, compare, logits_by_sentence
+from stages.learning.heads.pooling import Classifier, compare, logits_by_sentence, refuse_half
 from stages.learning.predict import collect, evaluating
 from stages.learning.xlmr import XLMR
 from stages.scoring.accuracy import accuracy
@@ -77,11 +77,7 @@ class Choice(Head):
 
     def __init__(self, task: Any, settings: dict[str, Any]):
         super().__init__(task, settings)
-        if (settings["pooling"], settings["encoding"]) == ("first", "separate"):
-            raise UserError(
-                f"params.yaml: {task.name} needs encoding: joint with pooling: first, for the "
-                "state of <s> knows its own sequence only; or pooling: segments."
-            )
+        refuse_half(task.name, settings)
 
     def read(self, path: Path | list[Path]) -> Choices:
         table = pq.read_table(path)

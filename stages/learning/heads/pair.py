@@ -18,10 +18,11 @@ from torch.nn.functional import cross_entropy
 
 from stages.learning.batches import BOS, EOS, Batch, Ragged, lay_out, splice, truncate
 from stages.learning.heads import Head
-from stages.learning.heads.pooling import Classifier, compare, logits_by_sentence
+from stages.learning.heads.pooling import Classifier, compare, logits_by_sentence, refuse_half
 from stages.learning.predict import collect, evaluating
 from stages.learning.xlmr import XLMR
 from stages.scoring.accuracy import accuracy
+from stages.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,10 @@ class PairClassifier(Classifier):
 
 class Pair(Head):
     """An item of the loss is a pair."""
+
+    def __init__(self, task: Task, settings: dict[str, Any]):
+        super().__init__(task, settings)
+        refuse_half(task.name, settings)
 
     def read(self, path: Path | list[Path]) -> Pairs:
         table = pq.read_table(path)

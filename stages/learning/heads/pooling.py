@@ -8,12 +8,22 @@ import numpy as np
 import torch
 from torch import nn
 
+from stages.errors import UserError
 from stages.learning.batches import Batch, Ragged, sentences
 from stages.learning.encoder import states, states_read
 from stages.learning.predict import collect
 from stages.learning.xlmr import XLMR
 
 PAIRS_AT_A_TIME = 4096
+
+
+def refuse_half(task: str, settings: dict[str, Any]) -> None:
+    """Refuse a combination that sees one of the two texts only."""
+    if (settings["pooling"], settings["encoding"]) == ("first", "separate"):
+        raise UserError(
+            f"params.yaml: {task} needs encoding: joint with pooling: first, for the state of <s> "
+            "knows its own sequence only; or pooling: segments."
+        )
 
 
 class Classifier(nn.Module):

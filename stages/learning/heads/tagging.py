@@ -35,6 +35,7 @@ from stages.learning.heads import Head
 from stages.learning.predict import collect, evaluating
 from stages.learning.xlmr import XLMR
 from stages.scoring.tagging import chunk_f1, token_accuracy
+from stages.tasks import find
 
 
 @dataclass(frozen=True)
@@ -196,5 +197,4 @@ class Tagging(Head):
             "f1": chunk_f1(gold, predicted),
             "token_accuracy": token_accuracy(gold, predicted),
         }
-        # supertags form no chunks
-        return dict(reversed(scores.items())) if target == "ccg" else scores
+        return {name: scores[name] for name in find(target).metrics}
