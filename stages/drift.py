@@ -22,7 +22,7 @@ from stages.errors import UserError, run
 from stages.guards import drift, read
 from stages.guards.rule import Example, Outcome
 from stages.guards.rules import severities_of
-from stages.tasks import TASKS
+from stages.tasks import find
 from stages.writing import replacing
 
 RECORD = "snapshot.json"
@@ -116,7 +116,7 @@ def changes(task: str, before: Pinned | Folder, after: Folder) -> list[drift.Cha
             if old is None or new is None:
                 found.append(drift.Change(file, "unreadable"))
                 continue
-            change = drift.compare(file, old.frame(), new.frame(), TASKS[task].head)
+            change = drift.compare(file, old.frame(), new.frame(), find(task).head)
             found += [] if change.state == "same" else [change]
     return found
 

@@ -2,7 +2,8 @@
 
 In   encoded/, `data`, `target.tasks` and `retrieve.tasks` of params.yaml.
 Out  a file for every task of target.tasks, and retrieval.json where retrieve.tasks has any: the
-     targets that its cells are evaluated on, and the digest of every file of theirs.
+     targets that its cells are evaluated on, and the digest of every file of theirs; for a
+     translated training set those of its base that it reads.
 Run  python -m stages.evaluated
 
 A cell of SQuAD is evaluated on XQuAD and MLQA. It depends on this file, so that it runs again
@@ -28,10 +29,17 @@ def evaluated(settings: dict[str, Any], encoded: Path) -> dict[str, dict[str, An
     groups = {name: params.task(settings, name).evaluates() for name in settings["target"]["tasks"]}
     if settings["retrieve"]["tasks"]:
         groups["retrieval"] = tuple(settings["retrieve"]["tasks"])
-    return {
+    found = {
         group: {target: _target(settings, target, encoded) for target in targets}
         for group, targets in groups.items()
     }
+    for group in settings["target"]["tasks"]:
+        task = params.task(settings, group)
+        if task.translated:
+            read = {*task.training, task.development}
+            others = sorted(path for path in read if not path.startswith(f"{task.name}/"))
+            found[group]["base"] = {path: _digest(encoded / path) for path in others}
+    return found
 
 
 def _target(settings: dict[str, Any], name: str, encoded: Path) -> dict[str, Any]:
@@ -42,10 +50,13 @@ def _target(settings: dict[str, Any], name: str, encoded: Path) -> dict[str, Any
     for language, split in task.files():
         path = folder / language / f"{split}.parquet"
         if language in task.languages and split != "train" and path.exists():
-            with path.open("rb") as stream:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            files[f"{language}/{split}.parquet"] = digest
+            files[f"{language}/{split}.parquet"] = _digest(path)
     return {"version": task.version, "files": files}
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ruamel.yaml.error import YAMLError
 
 from stages.errors import UserError
 from stages.tasks import Task, find
+from stages.tasks.translations import is_translated
 
 PATH = Path("params.yaml")
 # parameters of a run that a variant may have for itself
@@ -39,9 +41,27 @@ def read(path: Path = PATH) -> dict[str, Any]:
 
 
 def of_task(section: dict[str, Any], task: str) -> dict[str, Any]:
-    """The parameters of one task: its stage's own, overlaid with the task's."""
-    shared = {key: value for key, value in section.items() if not isinstance(value, dict)}
-    return shared | section.get(task, {})
+    """The parameters of one task: its stage's own, overlaid with the task's.
+
+    Those of a translated set (`xnli.translate-train`) stand inside its base's and overlay these.
+    """
+    found = _values(section)
+    for name in task.split("."):
+        section = section.get(name) or {}
+        found |= _values(section)
+    return found
+
+
+def at(section: dict[str, Any], name: str) -> Any:
+    """What stands under the name of a task; a dot in it leads into the section of its base."""
+    found: Any = section
+    for part in name.split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    return found
+
+
+def _values(section: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in section.items() if not isinstance(value, dict)}
 
 
 def of_cell(settings: dict[str, Any], stage: str, task: str) -> dict[str, Any]:
@@ -72,9 +92,7 @@ def task(settings: dict[str, Any], name: str) -> Task:
     """
     record = find(name)
     data = settings["data"]
-    changes: dict[str, Any] = {
-        "tests": tuple(test for test in record.tests if test in data["tasks"])
-    }
+    changes: dict[str, Any] = {"tests": _tests(record, data["tasks"])}
     evaluated = _of(data, "evaluated", name)
     if evaluated is not None:
         if evaluated not in record.splits or not record.is_target:
@@ -111,6 +129,21 @@ def task(settings: dict[str, Any], name: str) -> Task:
             )
         changes["held_out"] = held_out
     return dataclasses.replace(record, **changes)
+
+
+def _tests(record: Task, names: Sequence[str]) -> tuple[str, ...]:
+    """The targets among `names` that a model of this task is evaluated on, besides its own."""
+    if not record.is_trained:
+        return ()
+    base = find(record.base or record.name)
+    tests = tuple(test for test in base.tests if test in names)
+    others = [find(name) for name in names if is_translated(name)]
+    tests += tuple(
+        other.name
+        for other in others
+        if other.trained_on == base.name and not (record.translated and other.written_in)
+    )
+    return ((base.name,) if record.translated and base.is_target else ()) + tests
 
 
 def _of(data: dict[str, Any], key: str, name: str) -> Any:

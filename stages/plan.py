@@ -21,6 +21,7 @@ from stages import params
 from stages.errors import UserError, run
 from stages.tasks import TASKS, Task, find
 from stages.tasks.record import WITHOUT_TRAINING
+from stages.tasks.translations import base_of
 from stages.writing import replacing_folder
 
 POSITIVE = ("batch_size", "learning_rate", "epochs", "max_length")
@@ -114,7 +115,7 @@ def _cell(
         "target": target,
         "seed": seed,
         "evaluates": list(evaluates),
-        "same_data": [name for name in evaluates if encoder in tasks[name].same_data],
+        "same_data": [name for name in evaluates if base_of(encoder) in tasks[name].same_data],
     }
 
 
@@ -172,7 +173,7 @@ def _check_numbers(settings: dict[str, Any], tasks: dict[str, Task]) -> None:
     span = settings["span"]
     for section in ("intermediate", "target"):
         for name in settings[section]["tasks"]:
-            if not isinstance(settings[section].get(name), dict):
+            if not isinstance(params.at(settings[section], name), dict):
                 raise UserError(
                     f"params.yaml: {section}.tasks names {name}; add its own parameters, "
                     f"`{name}: {{}}` for none, under {section}."
@@ -285,9 +286,15 @@ def main() -> None:
     with replacing_folder(arguments.out) as folder:
         for name, task in tasks.items():
             content = {"metrics": task.metrics, "evaluates": task.evaluates()}
-            _write(folder / f"{name}.json", dataclasses.asdict(task) | content)
+            _write(folder / f"{name}.json", _record(task) | content)
         _write(folder / "study.json", {"study": settings["study"], "cells": cells})
     print(f"{settings['study']}: {len(tasks)} tasks, {len(cells)} cells")
+
+
+def _record(task: Task) -> dict[str, Any]:
+    """The record as data; what only translated sets have is left out of the others'."""
+    record = dataclasses.asdict(task)
+    return {key: record[key] for key in record if key not in ("base", "written_in") or record[key]}
 
 
 def _write(path: Path, content: Any) -> None:

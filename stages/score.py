@@ -24,6 +24,7 @@ import pandas as pd
 
 from stages.errors import UserError, run
 from stages.scoring.items import count, measure, read_items
+from stages.statistics.outcomes import source_name
 from stages.tasks import missing
 from stages.writing import replacing
 
@@ -185,16 +186,21 @@ def score_target(
 
 
 def summarise(scores: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:
-    """Return {intermediate: {target: {en, others, gap}}} of the main metric, means over seeds."""
+    """Return {source: {target: {en, others, gap}}} of the main metric, means over seeds.
+
+    source : the intermediate task; with its method before it where that is not plain.
+    """
     summary: dict[str, dict[str, dict[str, float]]] = {}
     main = scores.groupby("target")["metric"].transform("first")
     scores = scores[scores["metric"] == main]
-    for (intermediate, target), cell in scores.groupby(["intermediate", "target"]):
+    pairs = zip(scores["method"], scores["intermediate"], strict=True)
+    scores = scores.assign(source=[source_name(str(m), str(i)) for m, i in pairs])
+    for (source, target), cell in scores.groupby(["source", "target"]):
         by_language = cell.groupby("language")["value"].mean()
         english = by_language.get("en", default=float("nan"))
         others = by_language.drop("en", errors="ignore").mean()
         values = {"en": english, "others": others, "gap": english - others}
-        summary.setdefault(str(intermediate), {})[str(target)] = {
+        summary.setdefault(str(source), {})[str(target)] = {
             name: round(float(value), 3) for name, value in values.items() if value == value
         }
     return summary

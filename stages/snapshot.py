@@ -21,7 +21,7 @@ from typing import Any
 
 from stages import params
 from stages.errors import UserError, run
-from stages.sources import brought, ccgbank, hub, parquet
+from stages.sources import brought, ccgbank, hub, parquet, translated
 from stages.sources.origin import Origin, Rows, join
 from stages.tasks import Task, missing, schema
 from stages.writing import replacing
@@ -57,6 +57,8 @@ def snapshot(
     record = _Record(task, folder, path)
     if path is None:
         _from_hub(task, record, mirror, accept_stand_ins)
+    elif task.translated:
+        _translated(task, record, path, out)
     else:
         _brought(task, record, path, listed, accept_stand_ins)
     record.save(done=True)
@@ -106,6 +108,18 @@ def _hold_out(task: Task, language: str, split: str, rows: Rows, origins: list[O
     contexts = rows.columns.get("context", rows.columns["id"])
     apart = {contexts[row] for row in held}
     return rows.take([row for row in range(total) if contexts[row] not in apart])
+
+
+def _translated(task: Task, record: _Record, path: Path, out: Path) -> None:
+    # all is read before anything is written: a file that does not fit leaves what was there
+    for language, split, rows, source, origins in list(translated.read(task, path, out)):
+        entry = {"source": [origin.entry() for origin in origins], "version": task.version}
+        record.add(language, split, entry, rows, None, origins[0].name, True)
+        beside = record.folder / language / f"{split}.source.parquet"
+        if source is None:
+            beside.unlink(missing_ok=True)
+        else:
+            _write(task, source, beside)
 
 
 def _brought(task: Task, record: _Record, path: Path, listed: bool, accept_stand_ins: bool) -> None:
@@ -201,7 +215,7 @@ def _remarks(entry: dict) -> str:
     if held_out := entry.get("held_out"):
         remarks.append(f"of a training part, {held_out} rows of which are held out")
     if dropped := entry.get("dropped"):
-        remarks.append(f"{dropped} without a label dropped")
+        remarks.append(f"{dropped} without a label (or an answer) dropped")
     if moved := entry.get("moved"):
         remarks.append(f"{moved} answers moved to where they are")
     if others := entry.get("others"):
@@ -235,7 +249,7 @@ def main() -> None:
     paths = settings["snapshot"].get("sources") or {}
     for name in arguments.tasks or settings["data"]["tasks"]:
         task = params.task(settings, name)
-        path = paths.get(task.brought) if task.brought else None
+        path = params.at(paths, task.brought) if task.brought else None
         print(f"{name} from {path or mirror or 'the hub'}", flush=True)
         snapshot(
             task,

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 from stages import params
 from stages.errors import UserError, run
 from stages.tasks import Task, missing
-from stages.tasks.variants import origin
+from stages.tasks.translations import TRAIN, base_of
+from stages.tasks.variants import PLAIN, joined, origin
 from stages.writing import replacing, replacing_folder
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def train_target(
     from stages.learning.cell import learn
     from stages.learning.lesson import one_task
 
-    method, sources = origin(intermediate, encoder)
+    before, sources = origin(intermediate, encoder)
+    method = joined(before, TRAIN if task.translated else PLAIN)
     with learn(
         partial(one_task, task, encoded, settings, seed),
         cell=f"{state_of(intermediate, task)}/seed-{seed}",
@@ -125,7 +127,7 @@ def state_of(intermediate: str, task: Task) -> str:
 def is_same_data(sources: Sequence[str], task: Task, targets: Sequence[Task]) -> bool:
     """Whether the cell means more epochs on the same rows, not transfer."""
     known = {task.name}.union(*(record.same_data for record in (task, *targets)))
-    return not known.isdisjoint(sources)
+    return not {base_of(name) for name in known}.isdisjoint(map(base_of, sources))
 
 
 def check_inputs(targets: Sequence[Task], encoded: Path) -> None:
@@ -173,7 +175,7 @@ def main() -> None:
         )
     encoder = arguments.encoder or Path("encoders") / intermediate
     out = arguments.out or Path("cells") / f"{intermediate}-{task.name}"
-    names = dict.fromkeys((task.name, *(target.name for target in targets)))
+    names = read_by(task, targets)
     for place in (encoder, *(arguments.encoded / name for name in names)):
         if reason := missing.why(place):
             if params.first_rank():
@@ -207,6 +209,12 @@ def main() -> None:
         resume.finish(state_of(intermediate, task))
 
 
+def read_by(task: Task, targets: Sequence[Task]) -> list[str]:
+    """The folders of encoded/ that a cell reads: a translated set is selected on its base's."""
+    names = (task.name, task.base, *(target.name for target in targets))
+    return [name for name in dict.fromkeys(names) if name]
+
+
 def finished_folder(
     intermediate: str,
     task: Task,
@@ -229,7 +237,7 @@ def finished_folder(
         "targets": read,
         "outputs": {name: settings.get(name) for name in outputs},
     }
-    names = dict.fromkeys((task.name, *read))
+    names = read_by(task, targets)
     inputs = [path for name in names for path in (encoded / name).rglob("*.parquet")]
     inputs += encoder.glob("*.safetensors")
     room = resume.ROOT / state_of(intermediate, task) / "finished"

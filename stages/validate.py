@@ -94,8 +94,21 @@ def validate(
         unanswered = {name for name, entry in entries.items() if entry.get("answered") is False}
         _rows(verdict, _joined(frames), frozenset(unanswered))
         stand_ins = {name for name, entry in entries.items() if entry["rows"] != entry["expected"]}
-        _pairs(verdict, frames, stand_ins if accept_stand_ins else set())
+        _pairs(verdict, frames, stand_ins if accept_stand_ins else set(), _sources(task, folder))
     return verdict
+
+
+def _sources(task: Task, folder: Path) -> dict[str, pd.DataFrame]:
+    """What a machine translated, by the file that translates it, where the snapshot knew it."""
+    sources = {}
+    for code, split in task.files():
+        beside = folder / code / f"{split}.source.parquet"
+        if task.translated and beside.is_file():
+            try:
+                sources[f"{code}/{split}.parquet"] = read.read(beside).frame()
+            except read.Unreadable as error:
+                raise UserError(f"{beside}: {error}. {AGAIN}") from None
+    return sources
 
 
 def _labelled(task: Task, folder: Path) -> Task:
@@ -151,8 +164,13 @@ def _rows(verdict: Verdict, frame: pd.DataFrame, unanswered: frozenset[str]) -> 
     verdict.judge("rows of all files", texts.plain(task.head, frame), checks)
 
 
-def _pairs(verdict: Verdict, frames: Mapping[str, pd.DataFrame], stand_ins: set[str]) -> None:
-    """Judge every text that has an English side against it."""
+def _pairs(
+    verdict: Verdict,
+    frames: Mapping[str, pd.DataFrame],
+    stand_ins: set[str],
+    sources: Mapping[str, pd.DataFrame],
+) -> None:
+    """Judge every text that has an English side, or a source of any language, against it."""
     task, checks = verdict.task, []
     pairs: dict[str, pd.DataFrame] = {}
     if task.head == "retrieval":
@@ -160,6 +178,11 @@ def _pairs(verdict: Verdict, frames: Mapping[str, pd.DataFrame], stand_ins: set[
             pairs[name] = frame.assign(id_en=frame["id"], sentence_en=frame["english"])
     elif task.head == "mining":
         pairs = {name: mining.gold_pairs(frame) for name, frame in frames.items()}
+    elif task.translated:
+        for name in sources.keys() & frames.keys():
+            ours, theirs = (texts.readable(task.head, one[name]) for one in (frames, sources))
+            pairs[name] = parallel.pair(task, ours, theirs)
+        checks = parallel.parallel(frozenset())
     elif task.parallel:
         original = f"en/{task.evaluated}.parquet"
         for name, frame in frames.items():

@@ -121,7 +121,7 @@ def language(task: Task, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Check]
     if len(choice) < 2:  # an English task: the choice is between all languages that XTREME has
         choice = known(XTREME)
     evidence = pd.Series(None, frame.index, dtype="str")
-    languages = {side: written_in(task.head, frame, side) for side in TEXTS[task.head]}
+    languages = {side: written_in(task, frame, side) for side in TEXTS[task.head]}
     groups = [["sentence"], ["english"]] if task.head == "retrieval" else [list(languages)]
     for sides in groups:
         texts = frame[sides[0]].fillna("").str[:CUT]

@@ -100,7 +100,7 @@ def script(task: Task, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Check]]:
 
     evidence = pd.Series(None, frame.index, dtype="str")
     for side in TEXTS[task.head]:
-        languages = written_in(task.head, frame, side)
+        languages = written_in(task, frame, side)
         codes, distinct = pd.factorize(frame[side].fillna(""))  # a paragraph has many questions
         counts = letters(distinct)[codes, 1:]
         total = counts.sum(axis=1)
@@ -132,7 +132,7 @@ def _accents(task: Task, frame: pd.DataFrame) -> pd.Series:
         here, code = frame.loc[rows], str(file).partition("/")[0]
         text = ""
         for side in TEXTS[task.head]:
-            own = here[side][written_in(task.head, here, side) == code]
+            own = here[side][written_in(task, here, side) == code]
             text += "".join(own.dropna())
         counts = Counter(text)
         total = sum(count for letter, count in counts.items() if letter.isalpha())

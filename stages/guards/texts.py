@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from stages.tasks import Task
 from stages.tasks.schema import DATA
 
 if TYPE_CHECKING:
@@ -55,13 +56,19 @@ def plain(head: str, frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**lengths)
 
 
-def written_in(head: str, frame: pd.DataFrame, side: str) -> pd.Series:
-    """The language of every cell of column `side`: the folder's, except in English columns."""
+def written_in(task: Task, frame: pd.DataFrame, side: str) -> pd.Series:
+    """The language of every cell of column `side`: the folder's, except in English columns.
+
+    A test that was translated to English is kept by the language that it comes from.
+    """
+    head = task.head
     languages = frame["file"].str.partition("/")[0]
     if head == "retrieval" and side == "english":
         return languages.mask(languages.notna(), "en")
     if head == "mining":
         return languages.mask(frame["side"] == "english", "en")
+    if task.written_in is not None:
+        return languages.mask(languages.notna(), task.written_in)
     return languages
 
 

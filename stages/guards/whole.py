@@ -50,7 +50,7 @@ def whole(task: Task, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Check]]:
 
     evidence = {rule.name: pd.Series(None, frame.index, dtype="str") for rule in RULES}
     sides = TEXTS[task.head]
-    codes = {side: written_in(task.head, frame, side) for side in sides}
+    codes = {side: written_in(task, frame, side) for side in sides}
     for _, rows in frame.groupby("file", sort=False).groups.items():
         for side in sides:
             here = frame[side][rows].fillna("")

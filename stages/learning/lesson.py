@@ -131,9 +131,10 @@ def _part(
 ) -> tuple[Head, OneTask, tuple[Path, ...]]:
     """The head, the course and the files of the tasks of one base."""
     head = head_of(labelled(group[0], encoded), settings)
-    read = [encoded / name for task in group for name in task.training]
+    # English is in several translated sets
+    read = [encoded / name for name in dict.fromkeys(n for task in group for n in task.training)]
     developed = encoded / group[0].development
-    training = head.read(read if len(read) > 1 else read[0])
+    training = head.read(read)
     course = OneTask(head, training, head.read(developed), settings, seed)
     return head, course, (*read, developed)
 

@@ -7,6 +7,7 @@ import pandas as pd
 from stages.statistics.checking import DEFAULTS, PREFERRED_METRICS
 from stages.statistics.outcomes import BASELINE, source_name
 from stages.tasks.table import TASKS
+from stages.tasks.translations import base_of
 
 # The orders of XTREME and of the paper.
 TARGETS = "xnli pawsx udpos panx xquad mlqa tydiqa bucc2018 tatoeba".split()
@@ -57,8 +58,8 @@ def with_defaults(scores: pd.DataFrame) -> pd.DataFrame:
 
 def is_span(target: str, metrics: list[str]) -> bool:
     """Whether a target is scored by exact match and F1 of answers."""
-    if target in TASKS:
-        return TASKS[target].head == "span" and "em" in metrics
+    if base_of(target) in TASKS:
+        return TASKS[base_of(target)].head == "span" and "em" in metrics
     return {"em", "f1"} <= set(metrics)
 
 

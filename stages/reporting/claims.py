@@ -9,6 +9,7 @@ import pandas as pd
 
 from stages.statistics.outcomes import RETRIEVED
 from stages.tasks.table import TASKS
+from stages.tasks.translations import base_of
 
 COLUMNS = ["claim", "claimed", "measured", "verdict", "why"]
 # A gain of less than this, in points, is no benefit.
@@ -140,4 +141,5 @@ def gain(runs: pd.Series, chosen: dict[str, str], choices: int = 1) -> tuple[flo
 
 def trained_on(target: str) -> str:
     """Return the task whose training set a target's model is tuned on."""
-    return (TASKS[target].trained_on if target in TASKS else None) or target
+    base = base_of(target)
+    return (TASKS[base].trained_on if base in TASKS else None) or target

@@ -5,11 +5,13 @@ from __future__ import annotations
 import pandas as pd
 
 from stages.tasks.table import TASKS
+from stages.tasks.translations import KINDS
 
 
 def same_data() -> set[tuple[str, str]]:
     """Return the pairs of intermediate and target task that are trained on the same rows."""
-    return {(str(i), str(t)) for t, task in TASKS.items() for i in task.same_data}
+    pairs = {(str(i), str(t)) for t, task in TASKS.items() for i in task.same_data}
+    return pairs | {(i, f"{t}.{kind}") for i, t in pairs for kind in KINDS}
 
 
 def marked(frame: pd.DataFrame) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from stages.scoring.bucc import bucc_f1
 from stages.scoring.mlqa import mlqa_em_f1
 from stages.scoring.squad import squad_em_f1
 from stages.scoring.tagging import chunk_f1, token_accuracy
+from stages.tasks.translations import base_of
 
 Measures = list[tuple[str, float]]
 
@@ -29,9 +30,15 @@ KINDS = {
     "panx": "tags",
     "xquad": "answers",
     "mlqa": "answers",
+    "squad": "answers",
     "tydiqa": "answers",
     "bucc2018": "pairs",
 }  # every other target is scored by classes
+
+
+def kind_of(target: str) -> str:
+    """What the files of a target hold; those of a translated test hold what its base's do."""
+    return KINDS.get(base_of(target), "classes")
 
 
 def read_items(path: Path, target: str) -> pd.DataFrame:
@@ -46,7 +53,7 @@ def read_items(path: Path, target: str) -> pd.DataFrame:
         items = pd.read_parquet(path)
     except Exception as error:
         raise UserError(f"{path} is not a readable parquet file ({error}).") from None
-    kind = KINDS.get(target, "classes")
+    kind = kind_of(target)
     for column in ("id", "label", "prediction"):
         if column not in items:
             raise UserError(
@@ -73,7 +80,7 @@ def measure(target: str, language: str, items: pd.DataFrame) -> Measures:
     items : as `read_items` returns them.
     """
     label, prediction = items["label"].tolist(), items["prediction"].tolist()
-    kind = KINDS.get(target, "classes")
+    kind = kind_of(target)
     if kind == "tags":
         return [
             ("f1", chunk_f1(label, prediction)),
@@ -81,7 +88,7 @@ def measure(target: str, language: str, items: pd.DataFrame) -> Measures:
         ]
     if kind == "answers":
         texts = [None if pd.isna(text) else text for text in prediction]
-        if target == "mlqa":
+        if base_of(target) == "mlqa":
             exact, f1 = mlqa_em_f1(label, texts, language)
         else:
             exact, f1 = squad_em_f1(label, texts)
@@ -96,7 +103,7 @@ def measure(target: str, language: str, items: pd.DataFrame) -> Measures:
 
 def count(target: str, items: pd.DataFrame) -> int:
     """Return the items that the score is over: rows, or gold pairs for BUCC."""
-    return int(items["label"].sum()) if KINDS.get(target) == "pairs" else len(items)
+    return int(items["label"].sum()) if kind_of(target) == "pairs" else len(items)
 
 
 def _classes(items: pd.DataFrame, path: Path) -> None:

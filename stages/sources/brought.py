@@ -30,8 +30,9 @@ def read(task: Task, path: Path, listed: bool) -> Iterator[tuple[str, str, Rows,
 
 def missing(task: Task) -> str:
     """Say what is needed where a task cannot do without and the study names no path."""
+    what = WHAT.get(task.brought or "", f"{task.base} translated by a machine is on no hub")
     return (
-        f"{WHAT[task.brought or '']}: name a folder or an archive of it in "
+        f"{what}: name a folder or an archive of it in "
         f"snapshot.sources.{task.brought} of params.yaml and take the snapshot of {task.name} "
         "again. Until then the rest of the study goes on without it."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,13 +22,20 @@ class Origin:
         return {"name": self.name, "sha256": self.sha256}
 
 
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 @dataclass(frozen=True)
 class Rows:
     """The rows of one file of data/, by column, and what happened on the way.
 
-    `dropped` rows had no label. `moved` answers were not at the offset the file gave, but within
-    a few characters of it. `answered` is False where a file of questions has no answer at all.
-    `others` : rows of other languages that the same file held, by language.
+    `dropped` rows had no label (of a translated set: no label, no text or no answer). `moved`
+    answers were not at the offset the file gave, but within a few characters of it. `answered` is
+    False where a file of questions has no answer at all. `others` : rows of other languages that
+    the same file held, by language.
     """
 
     columns: dict[str, list]

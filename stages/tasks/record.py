@@ -56,8 +56,11 @@ class Task:
     that it serves. `same_data` names tasks trained on the same rows: an intermediate among them
     means more epochs, not transfer. `held_out` rows of a language's training part, evenly spaced,
     serve as its validation split where that has no answers. `main_metric` is the first of the
-    metrics where that is not the head's own. `version` is raised whenever reading
-    or scoring changes.
+    metrics where that is not the head's own. `version` is raised whenever reading or scoring
+    changes. `base` is set for a machine-translated set (stages/tasks/translations.py): the task
+    that it translates, whose English files serve as its own. `written_in` is the language of its
+    texts where that is not its folder's: tests translated to English are kept by the language that
+    they were translated from.
     """
 
     name: str
@@ -76,7 +79,7 @@ class Task:
     main_metric: str = ""
     version: int = 1
     base: str | None = None
-    translated: bool = False
+    written_in: str | None = None
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -89,6 +92,11 @@ class Task:
         return self.sources[0]
 
     @property
+    def translated(self) -> bool:
+        """Whether a machine translated it: never averaged with what people translated."""
+        return self.base is not None
+
+    @property
     def is_target(self) -> bool:
         """Whether the task is evaluated zero-shot in other languages."""
         return self.evaluated is not None
@@ -97,16 +105,6 @@ class Task:
     def is_trained(self) -> bool:
         """Whether the task has a training set of its own."""
         return self.trained_on is None and self.head not in WITHOUT_TRAINING
-
-    @property
-    def training(self) -> tuple[str, ...]:
-        """The files under encoded/ that are the training set."""
-        return (f"{self.name}/en/train.parquet",)
-
-    @property
-    def development(self) -> str:
-        """The file under encoded/ that selects: English always."""
-        return f"{self.base or self.name}/en/validation.parquet"
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -118,9 +116,23 @@ class Task:
 
     def evaluates(self) -> tuple[str, ...]:
         """The targets that a model trained on this task is evaluated on."""
-        if self.tests:
-            return self.tests
-        return (self.name,) if self.is_target and self.is_trained else ()
+        own = (self.name,) if self.is_target and self.is_trained else ()
+        return own + self.tests
+
+    @property
+    def training(self) -> tuple[str, ...]:
+        """The files under encoded/ that are its training set; English is always the base's own."""
+        if not self.translated:
+            return (f"{self.name}/en/train.parquet",)
+        return tuple(
+            f"{self.base if code == 'en' else self.name}/{code}/train.parquet"
+            for code in self.languages
+        )
+
+    @property
+    def development(self) -> str:
+        """The file under encoded/ that models are selected on: English, whatever is trained on."""
+        return f"{self.base or self.name}/en/validation.parquet"
 
     def expected(self, language: str, split: str) -> int | None:
         """The rows of a file at the pinned revision; None where nobody has verified them."""
@@ -131,6 +143,8 @@ class Task:
         if self.head == "mining":
             splits = dict.fromkeys(("dev", self.evaluated or "dev"))
             return [(language, split) for language in self.languages for split in splits]
+        if self.translated and self.is_trained:
+            return [(language, "train") for language in self.languages if language != "en"]
         tested = [(language, self.evaluated) for language in self.languages if self.evaluated]
         if not self.is_trained:
             return tested

@@ -6,7 +6,7 @@ Row counts: XTREME (arXiv 2003.11080), Phang et al. 2020 (arXiv 2005.13013) and 
 from __future__ import annotations
 
 from stages.errors import UserError
-from stages.tasks import choices, pairs, retrievals, spans, taggings
+from stages.tasks import choices, pairs, retrievals, spans, taggings, translations
 from stages.tasks.record import Task
 
 TASKS: dict[str, Task] = {
@@ -17,16 +17,20 @@ TASKS: dict[str, Task] = {
 
 
 def find(name: str) -> Task:
-    """Return the record of task `name`.
+    """Return the record of task `name`, or of a translated set of a task (`mnli.id`).
 
     Raises
     ------
     UserError
         The name is not in the table.
     """
-    try:
-        return TASKS[name]
-    except KeyError:
+    base, dot, kind = str(name).partition(".")
+    if base not in TASKS:
+        raise UserError(f"unknown task {name!r}; known tasks: {', '.join(sorted(TASKS))}.")
+    record = translations.derive(TASKS[base], kind) if dot else TASKS[base]
+    if record is None:
         raise UserError(
-            f"unknown task {name!r}; known tasks: {', '.join(sorted(TASKS))}."
-        ) from None
+            f"unknown translated set {name!r}: expected {base}. and a language of XTREME or one of "
+            f"{', '.join(translations.KINDS)}, as far as {base} is trained or evaluated."
+        )
+    return record

@@ -23,7 +23,12 @@ def method(tasks: Sequence[Task], mlm: Mapping[str, Any] | None) -> str:
         found.append("translated")
     if mlm and mlm["share"]:
         found.append("mlm")
-    return "+".join(found) or PLAIN
+    return joined(*found)
+
+
+def joined(*methods: str) -> str:
+    """Several methods as one: `plain` adds nothing to others."""
+    return "+".join(name for name in methods if name != PLAIN) or PLAIN
 
 
 def origin(intermediate: str, encoder: Path) -> tuple[str, list[str]]:

@@ -20,6 +20,8 @@ from stages.learning.batches import Batch
 from stages.learning.xlmr import XLMR
 from stages.tasks import Task
 
+Files = Path | list[Path]  # several are read as one, row after row
+
 
 class Examples(Protocol):
     """The rows of one encoded split."""
@@ -38,8 +40,8 @@ class Head(ABC):
         self.settings = settings
 
     @abstractmethod
-    def read(self, path: Path | list[Path]) -> Any:
-        """Read one split that `stages.encode` wrote (see `Examples`); several files are one."""
+    def read(self, path: Files) -> Any:
+        """Read one split that `stages.encode` wrote, or several as one (see `Examples`)."""
 
     @abstractmethod
     def build(self, encoder: XLMR) -> nn.Module:

@@ -8,7 +8,6 @@ option by itself. A context that is too long loses its beginning: the question s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from torch.nn.functional import cross_entropy
 
 from stages.errors import UserError
 from stages.learning.batches import BOS, EOS, Batch, Cut, Ragged, lay_out, nested, splice, truncate
-from stages.learning.heads import Head
+from stages.learning.heads import Files, Head
 from stages.learning.heads.pair import classified
 from stages.learning.heads.pooling import Classifier, compare, logits_by_sentence, refuse_half
 from stages.learning.predict import collect, evaluating
@@ -79,7 +78,7 @@ class Choice(Head):
         super().__init__(task, settings)
         refuse_half(task.name, settings)
 
-    def read(self, path: Path | list[Path]) -> Choices:
+    def read(self, path: Files) -> Choices:
         table = pq.read_table(path)
         context = Ragged.of(table["context_ids"])
         kept = np.minimum(context.lengths, self.settings["max_length"] - 2)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from stages.errors import UserError
 from stages.learning.batches import BOS, EOS, Batch, Cut, Ragged, lay_out, runs, splice
 from stages.learning.course import Course, Draw
 from stages.learning.encoder import states_read
-from stages.learning.heads import Head
+from stages.learning.heads import Files, Head
 from stages.learning.linear import Linear
 from stages.learning.masking import RATE, Vocabulary, mask
 from stages.learning.vocabulary import cross_entropy_sum
@@ -81,7 +80,7 @@ class Masked(Head):
         super().__init__(Task(name=MLM, head="text"), settings)
         self.start = start
 
-    def read(self, path: Path | list[Path]) -> Ragged:
+    def read(self, path: Files) -> Ragged:
         """Read the texts of one language, long ones in stretches of `max_length` with <s>, </s>."""
         texts = Ragged.of(pq.read_table(path)["ids"])
         empty = np.flatnonzero(texts.lengths == 0)

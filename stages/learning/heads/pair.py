@@ -7,7 +7,6 @@ A pair is written as XLM-R writes it: `<s> a </s></s> b </s>` in one sequence (`
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from stages.learning.batches import BOS, EOS, Batch, Ragged, lay_out, splice, truncate
-from stages.learning.heads import Head
+from stages.learning.heads import Files, Head
 from stages.learning.heads.pooling import Classifier, compare, logits_by_sentence, refuse_half
 from stages.learning.predict import collect, evaluating
 from stages.learning.xlmr import XLMR
@@ -62,7 +61,7 @@ class Pair(Head):
         super().__init__(task, settings)
         refuse_half(task.name, settings)
 
-    def read(self, path: Path | list[Path]) -> Pairs:
+    def read(self, path: Files) -> Pairs:
         table = pq.read_table(path)
         return Pairs(
             table["id"].to_numpy(),

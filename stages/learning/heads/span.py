@@ -10,7 +10,6 @@ of the logits of `<s>`, in the window where it is lowest, is higher than the bes
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from torch.nn.functional import cross_entropy
 from stages.errors import UserError
 from stages.learning.batches import BOS, EOS, Batch, Cut, Ragged, lay_out, runs, splice
 from stages.learning.encoder import states
-from stages.learning.heads import Head
+from stages.learning.heads import Files, Head
 from stages.learning.heads.answers import answer_tokens, by_window, decode
 from stages.learning.heads.windows import Windows, windows
 from stages.learning.predict import collect, evaluating
@@ -103,7 +102,7 @@ class Span(Head):
                 "query_length."
             )
 
-    def read(self, path: Path | list[Path]) -> Questions:
+    def read(self, path: Files) -> Questions:
         table = pq.read_table(path)
         question, context = Ragged.of(table["question_ids"]), Ragged.of(table["context_ids"])
         asked = np.minimum(question.lengths, self.protocol["query_length"])

@@ -7,7 +7,6 @@ joined again: every word is trained on and predicted exactly once.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,7 +30,7 @@ from stages.learning.batches import (
     splice,
 )
 from stages.learning.encoder import states_read
-from stages.learning.heads import Head
+from stages.learning.heads import Files, Head
 from stages.learning.predict import collect, evaluating
 from stages.learning.xlmr import XLMR
 from stages.scoring.tagging import chunk_f1, token_accuracy
@@ -117,7 +116,7 @@ class TokenClassifier(nn.Module):
 class Tagging(Head):
     """An item of the loss is a word."""
 
-    def read(self, path: Path | list[Path]) -> Sentences:
+    def read(self, path: Files) -> Sentences:
         table = pq.read_table(path)
         ends, words = nested(table["words"])
         tags = Ragged.of(table["tags"])
