@@ -14,10 +14,9 @@ from ruamel.yaml.error import YAMLError
 from stages.errors import UserError
 from stages.tasks import Task, find
 from stages.tasks.translations import is_translated
+from stages.tasks.variants import RUN
 
 PATH = Path("params.yaml")
-# parameters of a run that a variant may have for itself
-RUN = ("seed", "max_length", "batch_size", "epochs", "max_steps", "learning_rate")
 
 
 def read(path: Path = PATH) -> dict[str, Any]:

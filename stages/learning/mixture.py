@@ -16,7 +16,6 @@ import torch
 from stages.learning.course import Course, Draw
 from stages.learning.joint import Through
 
-SAMPLINGS = ("uniform", "proportional", "temperature")
 ORDER = 7_001  # keeps the draws of the order apart from those of rows
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch.nn.functional import pad
 
-from stages.learning.linear import product
+from stages.learning.linear import missing_rows, product
 
 SCORES_AT_A_TIME = 2**23  # 32 MiB of fp32
 
@@ -66,15 +67,19 @@ def _some(
     of_bias: torch.Tensor | None,
 ) -> torch.Tensor:
     """The loss of some places; their gradients are added to what is found."""
-    scores = product(states, words, bias).float()
+    count = len(states)
+    more = missing_rows(count, words)
+    scores = product(pad(states, (0, 0, 0, more)), words, bias).float()
     largest = scores.amax(1, keepdim=True)
-    told = scores.gather(1, labels[:, None])
+    told = scores[:count].gather(1, labels[:, None])
     shares = scores.sub_(largest).exp_()  # of the sum, before it is divided
-    sums = shares.sum(1, keepdim=True)
-    loss = (sums.log() + largest - told).sum()
+    shares[count:] = 0.0
+    sums = shares[:count].sum(1, keepdim=True)
+    loss = (sums.log() + largest[:count] - told).sum()
     if of_states is not None:
-        mean = product(shares.to(words.dtype), words.t()) / sums.to(words.dtype)
+        mean = product(shares.to(words.dtype), words.t())[:count] / sums.to(words.dtype)
         of_states[here] = mean - words[labels]
+    shares = shares[:count]
     if of_words is not None:
         scaled = (states / sums.to(states.dtype)).to(words.dtype)
         of_words += shares.to(words.dtype).t() @ scaled
