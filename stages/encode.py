@@ -198,8 +198,8 @@ def check_text(table: pa.Table, tokenizer: Tokenizer, place: Path) -> None:
     if share > MOST_UNKNOWN:
         raise UserError(
             f"{place}: {share:.0%} of the tokens are {UNKNOWN}: the tokenizer of this encoder "
-            f"cannot write {place.parent.name}. Take the language out of data.languages of params.yaml, "
-            "or train another encoder."
+            f"cannot write {place.parent.name}. Take the language out of data.languages of "
+            "params.yaml, or train another encoder."
         )
 
 
