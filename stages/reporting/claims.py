@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.statistics.outcomes import PLAIN, RETRIEVED
+from stages.statistics.outcomes import BASELINE, PLAIN, RETRIEVED
 from stages.tasks.table import TASKS
 from stages.tasks.translations import base_of
 
@@ -39,9 +39,10 @@ def claims_table(
     """
     runs = runs_of(scores, trained or {})
     present = {(str(i), str(t)) for i, t, _ in runs.index}
+    plain = set(scores.loc[scores["method"] == PLAIN, "intermediate"]) - {BASELINE}
     rows = []
     for claim in claims.fillna("").itertuples(index=False):
-        found = judge(claim, runs, present, same_data)
+        found = judge(claim, runs, present, same_data, plain)
         if stand_in and found["verdict"] != "not run":
             found = {**found, "verdict": "undecided", "why": "the encoder is a random stand-in"}
         rows.append({"claim": claim.claim, "claimed": claim.claimed, **found})
@@ -75,7 +76,7 @@ def runs_of(scores: pd.DataFrame, trained: Mapping[str, Any]) -> pd.Series:
             if len(chosen):
                 means = chosen.groupby(["target", "seed"]).mean()
                 parts.append(pd.concat({label: means}, names=keys))
-    return pd.concat(parts)
+    return pd.concat(parts).sort_index()
 
 
 def counterpart(record: Mapping[str, Any], adds: str, trained: Mapping[str, Any]) -> str | None:
@@ -90,14 +91,18 @@ def counterpart(record: Mapping[str, Any], adds: str, trained: Mapping[str, Any]
 
 
 def judge(
-    claim: tuple, runs: pd.Series, present: set[tuple[str, str]], same_data: set[tuple[str, str]]
+    claim: tuple,
+    runs: pd.Series,
+    present: set[tuple[str, str]],
+    same_data: set[tuple[str, str]],
+    plain: set[str],
 ) -> dict[str, str]:
-    """Return measured value, verdict and why for one claim."""
+    """Return measured value, verdict and why for one claim; plain : intermediate tasks by name."""
     task, target = claim.intermediate, claim.target  # type: ignore[attr-defined]
     targets = [target] if target else sorted({t for _, t in present})
     base = f"before {task}" if task in METHODS and task != MULTI else "none"
     targets = [t for t in targets if (base, t) in present]
-    tasks = [task] if task else sorted({i for i, _ in present if i in TASKS})
+    tasks = [task] if task else sorted({i for i, _ in present if i in plain})
     tasks = [i for i in tasks if targets and all((i, t) in present for t in targets)]
     if not targets or not tasks:
         if target and (base, target) not in present:

@@ -58,18 +58,21 @@ def methods(
         table = used[names]
         x, z = used[distance].to_numpy(float), used[covariates].to_numpy(float)
         design = (x, z, comparison(used), permutations, seed)
-        columns = {"slope": fitted(table, *design)}
+        asked = {"slope": table}
         for name, other in CONTRASTS.items():
-            if other in table:
-                columns[name] = fitted(table.sub(table[other], axis=0), *design)
+            others = [column for column in names if column not in (BASELINE, other)]
+            if other in table and others:
+                asked[name] = table[others].sub(table[other], axis=0)
+        fits = {name: (list(part), fitted(part, *design)) for name, part in asked.items()}
         seeds = [by_method(part, str(target), "drop")[0] for part in apart.values()]
         spread = seed_changes([part.reindex(used.index) for part in seeds], x, z, design[2])
         gains = gain(scores[scores["target"] == target])
-        for position, name in enumerate(names):
+        for name in names:
             row = {**shared, "method": name, "encoders": ", ".join(encoders[name])}
-            for what, found in columns.items():
-                if what == "slope" or name not in (BASELINE, CONTRASTS[what]):
-                    row |= {key.replace("*", what): v[position] for key, v in found.items()}
+            for what, (those, found) in fits.items():
+                if name in those:
+                    at = those.index(name)
+                    row |= {key.replace("*", what): v[at] for key, v in found.items()}
             rows.append(row | spread.get(name, {}) | {"gain": gains.get(name, np.nan)})
     # the correlation of a difference is not asked for
     unasked = [f"r_{name}{end}" for name in CONTRASTS for end in ("", "_low", "_high")]
