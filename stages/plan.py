@@ -79,8 +79,8 @@ def plan(settings: dict[str, Any]) -> tuple[dict[str, Task], list[dict[str, Any]
     for name in retrieve["tasks"]:
         if tasks[name].head not in RETRIEVED:
             raise UserError(
-                f"params.yaml: retrieve.tasks names {name}, which is trained; expected some of "
-                f"{', '.join(n for n, t in TASKS.items() if t.head in RETRIEVED)}."
+                f"params.yaml: retrieve.tasks names {name}, which is not retrieved; expected some "
+                f"of {', '.join(n for n, t in TASKS.items() if t.head in RETRIEVED)}."
             )
     variants = intermediate.get("variants", {})
     check_variants(variants, tasks, ("none", *TASKS))
