@@ -114,7 +114,7 @@ def main() -> None:
         for name, runs in found.items()
     }
     beside = {name: expected(found[name][0]["parts"], speeds) for name in ("all", "mnli + mlm")}
-    beside |= {name: speeds["mnli"] for name in ("mlm", "mlm without vocabulary")}
+    beside |= dict.fromkeys(("mlm", "mlm without vocabulary"), speeds["mnli"])
     print(f"{'':26} {'real tokens/s':>14} {'plain loop, same tokens':>24} {'ratio':>7}")
     for name, speed in speeds.items():
         other = beside.get(name, speed)
