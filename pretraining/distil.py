@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -25,16 +26,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import torch
 import yaml
+from tokenizers import Tokenizer
+from torch.nn import functional
+from tqdm import tqdm, trange
 
 from pretraining import encoder
-from pretraining.draw import Lessons, batch, weigh
+from pretraining.draw import Ints, Lessons, weigh
 from stages.errors import run
+from stages.learning.batches import BOS, EOS, Batch, Ragged, ends_of, lay_out, splice
+from stages.learning.encoder import states
+from stages.learning.heads.pooling import mean_by_part
+from stages.learning.xlmr import XLMR
 from stages.writing import replacing, replacing_folder
 
 HERE = Path(__file__).parent
 BUILD = HERE / "build"
-BOS, PAD, EOS = 0, 1, 2
+UNKNOWN = 3
+TOKENS_BETWEEN_STATES = 150_000
 # Settings that the bag of words does not depend on.
 LATER = (
     "tokens",
@@ -57,9 +68,6 @@ def loss_of(predicted: Any, target: Any, rows: Any, settings: dict[str, Any]) ->
 
     predicted, target : (n, hidden); rows : (n,) ids of the meanings, equal ids are no negatives.
     """
-    import torch
-    from torch.nn import functional
-
     predicted = functional.normalize(predicted, dim=-1)
     target = functional.normalize(target, dim=-1)
     regress = 1 - (predicted * target).sum(-1).mean()
@@ -67,15 +75,12 @@ def loss_of(predicted: Any, target: Any, rows: Any, settings: dict[str, Any]) ->
     same = rows[:, None] == rows[None, :]
     same.fill_diagonal_(False)
     scores = scores.masked_fill(same, -1e4)
-    contrast = functional.cross_entropy(scores, torch.arange(len(scores)))
+    contrast = functional.cross_entropy(scores, torch.arange(len(scores), device=scores.device))
     return regress + settings["contrast"] * contrast, regress.detach()
 
 
 def start_bag(lessons: Lessons, targets: Any, model: Any, settings: Any) -> None:
     """Train embeddings and projection alone, on means of embeddings (no padding, no layers)."""
-    import torch
-    from tqdm import trange
-
     random = np.random.default_rng(settings["seed"])
     words = model.embeddings.word_embeddings.weight
     norm = model.embeddings.LayerNorm
@@ -88,9 +93,7 @@ def start_bag(lessons: Lessons, targets: Any, model: Any, settings: Any) -> None
     mean = 0.0
     for step in bar:
         chosen = lessons.draw(size, random)
-        parts = [lessons.ids[i] for i in chosen]
-        flat = np.concatenate(parts)
-        lengths = np.fromiter(map(len, parts), dtype=np.int64)
+        flat, lengths = lessons.ids.take(chosen).values, lessons.ids.lengths[chosen]
         keep = random.random(len(flat)) >= settings["drop_tokens"]
         owner = torch.from_numpy(np.repeat(np.arange(size), lengths)[keep])
         index = torch.from_numpy(flat[keep].astype(np.int64))
@@ -113,110 +116,80 @@ def start_bag(lessons: Lessons, targets: Any, model: Any, settings: Any) -> None
         bar.set_postfix(distance=f"{mean:.4f}", refresh=False)
 
 
-def collate(parts: list[list[Any]], drop: float, mask: int, random: Any) -> tuple[Any, Any]:
-    """Return ids (n, length) and segments (n, length): 0, then 1; -1 where padded.
+def lay(ids: Ragged, groups: Ints, drop: float, mask: int, random: np.random.Generator) -> Batch:
+    """Lay sequences of one or two texts end to end: `<s> a </s>` or `<s> a </s></s> b </s>`.
 
-    A part is a sentence's ids, one or two to a sequence, as `<s> a </s>` or
-    `<s> a </s></s> b </s>`. Tokens are replaced by <mask> with probability `drop`.
+    groups : (sequences, texts) lessons. A text is a part, with two special tokens around it; its
+    tokens are replaced by <mask> with probability `drop`.
     """
-    import torch
-
-    length = max(sum(map(len, sequence)) + 2 * len(sequence) for sequence in parts)
-    ids = np.full((len(parts), length), PAD, dtype=np.int64)
-    segments = np.full((len(parts), length), -1, dtype=np.int64)
-    for row, sequence in enumerate(parts):
-        position = 0
-        for number, sentence in enumerate(sequence):
-            end = position + len(sentence) + 2
-            ids[row, position] = EOS if number else BOS
-            words = sentence.astype(np.int64)
-            words[random.random(len(words)) < drop] = mask
-            ids[row, position + 1 : end - 1] = words
-            ids[row, end - 1] = EOS
-            segments[row, position:end] = number
-            position = end
-    return torch.from_numpy(ids), torch.from_numpy(segments)
+    pieces: list[Any] = [[BOS]]
+    for column in groups.T:
+        pieces += [[EOS, EOS]] if len(pieces) > 1 else []
+        pieces.append(ids.cut(column, ids.lengths[column]))
+    tokens, widths = splice(len(groups), *pieces, [EOS])
+    dropped = random.random(len(tokens)) < drop
+    tokens[dropped & (tokens > EOS)] = mask
+    lengths, parts = widths.sum(axis=1), (ids.lengths[groups] + 2).ravel()
+    return lay_out(tokens, lengths, parts, np.cumsum(lengths) - lengths)
 
 
-def pool(hidden: Any, segments: Any, count: int) -> Any:
-    """Return the means of each segment: (n, length, d) and (n, length) to (count * n, d)."""
-    import torch
+def teach(
+    lessons: Lessons, targets: Any, model: XLMR, settings: dict[str, Any], save: Path
+) -> list[tuple[int, float]]:
+    """Train the whole model on `tokens` tokens; returns rows (tokens, distance) of the log.
 
-    means = []
-    for number in range(count):
-        chosen = (segments == number).unsqueeze(-1).to(hidden.dtype)
-        means.append((hidden * chosen).sum(1) / chosen.sum(1).clamp(min=1))
-    return torch.cat(means)
-
-
-def teach(lessons: Lessons, targets: Any, model: Any, settings: Any, save: Path) -> Any:
-    """Train the whole model on `tokens` tokens; returns rows (tokens, distance) of the log."""
-    import torch
-    from tqdm import tqdm
-
-    decay = [p for p in model.parameters() if p.dim() > 1]
-    rest = [p for p in model.parameters() if p.dim() <= 1]
+    No dropout: a small model on few tokens does not overfit.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model.to(device)
     optimizer = torch.optim.AdamW(
-        [{"params": decay, "weight_decay": 0.01}, {"params": rest, "weight_decay": 0.0}],
-        lr=settings["learning_rate"], betas=(0.9, 0.98), eps=1e-6,
+        [
+            {"params": [p for p in model.parameters() if p.ndim > 1], "weight_decay": 0.01},
+            {"params": [p for p in model.parameters() if p.ndim <= 1], "weight_decay": 0.0},
+        ],
+        lr=settings["learning_rate"], betas=(0.9, 0.98), eps=1e-6, fused=True,
     )  # fmt: skip
     random = np.random.default_rng(settings["seed"] + 1)
     mask = model.config.vocab_size - 1
-    done, mean, log, began = 0, 0.0, [], 0
+    done, mean, log, saved = 0, 0.0, [], 0
     if save.exists():
         state = torch.load(save, weights_only=False)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         random.bit_generator.state = state["random"]
-        torch.set_rng_state(state["torch"])
         done, mean, log = state["done"], state["mean"], state["log"]
-    model.eval()  # no dropout: a small model on few tokens does not overfit
-    bar = tqdm(
-        total=settings["tokens"], initial=done, desc="tokens", unit_scale=True, mininterval=15
-    )
-    began = done
-    while done < settings["tokens"]:
-        pairs = random.random() < settings["pair_batches"]
-        chosen = lessons.draw(20000 if pairs else 10000, random)
-        length = lessons.length[chosen] + 2
-        if pairs:
-            half = len(chosen) // 2
-            first, second = chosen[:half], chosen[half:]
-            length = length[:half] + length[half:]
-        for group in batch(length, settings["batch_tokens"], random):
-            if pairs:
-                parts = [[lessons.ids[first[i]], lessons.ids[second[i]]] for i in group]
-                rows = lessons.target[np.concatenate([first[group], second[group]])]
-            else:
-                parts = [[lessons.ids[chosen[i]]] for i in group]
-                rows = lessons.target[chosen[group]]
-            ids, segments = collate(parts, settings["mask_tokens"], mask, random)
-            share = done / settings["tokens"] * settings["cycles"] % 1.0
-            rate = settings["learning_rate"] * min(share / settings["warmup"], 1.0, 1.02 - share)
-            for parameters in optimizer.param_groups:
-                parameters["lr"] = rate
-            hidden = model(ids, attention_mask=(segments >= 0).long()).last_hidden_state
-            target = torch.from_numpy(targets[rows].astype(np.float32))
-            predicted = pool(hidden, segments, 2 if pairs else 1)
-            loss, regress = loss_of(predicted, target, torch.from_numpy(rows), settings)
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            real = int((segments >= 0).sum())
-            done += real
-            mean = 0.99 * mean + 0.01 * regress.item() if mean else regress.item()
-            bar.update(real)
-            bar.set_postfix(distance=f"{mean:.4f}", refresh=False)
-            if done >= settings["tokens"]:
-                break
-        if done - began > 150_000 or done >= settings["tokens"]:
-            began = done
+        saved = done
+    total = settings["tokens"]
+    bar = tqdm(total=total, initial=done, desc="tokens", unit_scale=True, mininterval=15)
+    while done < total:
+        texts = 2 if random.random() < settings["pair_batches"] else 1
+        groups = lessons.draw_tokens(settings["batch_tokens"], texts, random)
+        batch = lay(lessons.ids, groups, settings["mask_tokens"], mask, random).to(device)
+        share = done / total * settings["cycles"] % 1.0
+        rate = settings["learning_rate"] * min(share / settings["warmup"], 1.0, 1.02 - share)
+        for parameters in optimizer.param_groups:
+            parameters["lr"] = rate
+        # variable-length attention on a GPU takes half precision
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            predicted = mean_by_part(states(model, batch), batch.parts).float()
+        rows = lessons.target[groups.ravel()]
+        target = torch.from_numpy(targets[rows].astype(np.float32)).to(device)
+        loss, regress = loss_of(predicted, target, torch.from_numpy(rows).to(device), settings)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        count = batch.tokens.shape[1]
+        done += count
+        mean = 0.99 * mean + 0.01 * regress.item() if mean else regress.item()
+        bar.update(count)
+        bar.set_postfix(distance=f"{mean:.4f}", refresh=False)
+        if done - saved > TOKENS_BETWEEN_STATES or done >= total:
+            saved = done
             log.append((done, round(mean, 5)))
             state = {
-                "model": model.state_dict(),
-                "optimizer": optimizer.state_dict(), "random": random.bit_generator.state,
-                "torch": torch.get_rng_state(), "done": done, "mean": mean, "log": log,
+                "model": model.state_dict(), "optimizer": optimizer.state_dict(),
+                "random": random.bit_generator.state, "done": done, "mean": mean, "log": log,
             }  # fmt: skip
             with replacing(save) as temporary:
                 torch.save(state, temporary)
@@ -225,23 +198,22 @@ def teach(lessons: Lessons, targets: Any, model: Any, settings: Any, save: Path)
 
 def prepare(params: dict[str, Any]) -> tuple[Lessons, Any, int]:
     """Read and tokenize the lessons; returns them, the targets and the vocabulary's size."""
-    import pandas as pd
-    from tokenizers import Tokenizer
-
     table = pd.read_parquet(BUILD / "lessons.parquet")
     table = table[table.target >= 0].reset_index(drop=True)
     tokenizer = Tokenizer.from_file(str(BUILD / "tokenizer" / "tokenizer.json"))
     limit = params["distil"]["max_length"] - 2
     encoded = tokenizer.encode_batch(list(table.text), add_special_tokens=False)
-    ids = [np.array(e.ids[:limit] or [3], dtype=np.int32) for e in encoded]
+    cut = [e.ids[:limit] or [UNKNOWN] for e in encoded]
+    ids = Ragged(
+        np.fromiter(itertools.chain.from_iterable(cut), dtype=np.int32),
+        ends_of(np.fromiter(map(len, cut), dtype=np.int64)),
+    )
     weight = weigh(table, params["distil"], params["languages"]["others"])
     lessons = Lessons(ids, table.target.to_numpy(np.int64), weight)
     return lessons, np.load(BUILD / "targets.npy", mmap_mode="r"), tokenizer.get_vocab_size()
 
 
 def main() -> None:
-    import torch
-
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
     params = yaml.safe_load((HERE / "params.yaml").read_text())
     settings = params["distil"]
@@ -266,7 +238,7 @@ def main() -> None:
             torch.save(model.state_dict(), temporary)
     log = teach(lessons, targets, model, settings, save)
     with replacing_folder(BUILD / "encoder") as folder:
-        encoder.save(model.eval(), folder)
+        encoder.save(model, folder)
         shutil.copytree(BUILD / "tokenizer", folder, dirs_exist_ok=True)
     with replacing(HERE / "distil.csv") as temporary, open(temporary, "w", newline="") as file:
         csv.writer(file).writerows([("tokens", "distance"), *log])

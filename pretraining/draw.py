@@ -1,4 +1,4 @@
-"""Draw lessons by kind and language, and batch them by length."""
+"""Draw lessons by kind and language."""
 
 from __future__ import annotations
 
@@ -7,25 +7,35 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from stages.learning.batches import Ragged
+
 Ints = npt.NDArray[np.int64]
 
 
 class Lessons:
-    """Token ids, targets and draw weights of the lessons.
+    """Token ids, targets and draw weights of n lessons.
 
-    ids : list of int32 arrays without special tokens; target : (n,) rows of the targets.
+    ids : token ids without special tokens; target : (n,) rows of the targets.
     """
 
-    def __init__(self, ids: list[Any], target: Ints, weight: npt.NDArray[np.float64]) -> None:
+    def __init__(self, ids: Ragged, target: Ints, weight: npt.NDArray[np.float64]) -> None:
         self.ids = ids
         self.target = target
-        self.length = np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
         self.cumulative = np.cumsum(weight / weight.sum())
 
     def draw(self, count: int, random: np.random.Generator) -> Ints:
         """Return `count` lessons drawn with replacement in proportion to their weights."""
         found = np.searchsorted(self.cumulative, random.random(count), side="right")
         return np.minimum(found, len(self.ids) - 1)
+
+    def draw_tokens(self, tokens: int, texts: int, random: np.random.Generator) -> Ints:
+        """Return as many groups of `texts` lessons as fill `tokens` tokens, (groups, texts).
+
+        Groups are in random order, whatever their lengths: no padding goes through the encoder.
+        """
+        chosen = self.draw(texts * max(1, tokens // (texts * 3)), random).reshape(-1, texts)
+        ends = np.cumsum((self.ids.lengths[chosen] + 2).sum(axis=1))
+        return chosen[: max(1, int(np.searchsorted(ends, tokens, side="right")))]
 
 
 def weigh(lessons: Any, settings: dict[str, Any], others: list[str]) -> npt.NDArray[np.float64]:
@@ -48,15 +58,3 @@ def weigh(lessons: Any, settings: dict[str, Any], others: list[str]) -> npt.NDAr
         row = {language: mass[language] / total / count for language, count in counts.items()}
         weights[chosen] = share * lessons.language[chosen].map(row)
     return weights
-
-
-def batch(length: Ints, batch_tokens: int, random: np.random.Generator) -> list[Ints]:
-    """Group positions by length into batches of at most `batch_tokens` padded tokens, shuffled."""
-    order = np.argsort(length + random.random(len(length)))
-    batches, start = [], 0
-    for end in range(1, len(order) + 1):
-        full = end == len(order) or (end - start + 1) * length[order[end]] > batch_tokens
-        if full:
-            batches.append(order[start:end])
-            start = end
-    return [batches[i] for i in random.permutation(len(batches))]

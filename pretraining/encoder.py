@@ -3,36 +3,38 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from transformers import XLMRobertaConfig
+
+from stages.learning.xlmr import XLMR, Config, draw
 
 EMBEDDINGS = "embeddings.word_embeddings.weight"
 SHARDS = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
 
 
-def create(shape: dict[str, int], vocabulary: int) -> Any:
-    """Return a randomly initialised XLMRobertaModel without a pooler.
+def create(shape: dict[str, int], vocabulary: int) -> XLMR:
+    """Return a randomly initialised encoder.
 
     The layers' output projections start small, so that the whole starts close to the mean of
     its embeddings and training refines a bag of words instead of beginning from noise.
     """
-    import torch
-    from transformers import XLMRobertaConfig, XLMRobertaModel
-
-    config = XLMRobertaConfig(
-        vocab_size=vocabulary,
-        hidden_size=shape["hidden"],
-        num_hidden_layers=shape["layers"],
-        num_attention_heads=shape["heads"],
-        intermediate_size=shape["intermediate"],
-        max_position_embeddings=shape["positions"],
-        type_vocab_size=1,
-        layer_norm_eps=1e-5,
-        bos_token_id=0,
-        pad_token_id=1,
-        eos_token_id=2,
+    model = draw(
+        XLMR(
+            Config(
+                vocab_size=vocabulary,
+                hidden_size=shape["hidden"],
+                num_hidden_layers=shape["layers"],
+                num_attention_heads=shape["heads"],
+                intermediate_size=shape["intermediate"],
+                max_position_embeddings=shape["positions"],
+            )
+        )
     )
-    model = XLMRobertaModel(config, add_pooling_layer=False)
     with torch.no_grad():
         for layer in model.encoder.layer:
             layer.attention.output.dense.weight.mul_(0.5)
@@ -66,19 +68,17 @@ def reduce(vectors: Any, axes: Any) -> Any:
     return reduced
 
 
-def save(model: Any, folder: Path) -> None:
-    """Write fp16 weights in two shards, the word embeddings alone in the first, and the config.
+def save(model: XLMR, folder: Path) -> None:
+    """Write fp16 weights in two shards, the word embeddings alone in the first, and config.json.
+
+    transformers reads them.
 
     Checkpoints fine-tuned with frozen embeddings share the first shard byte by byte.
     """
-    import torch
-    from safetensors.torch import save_file
-
     folder.mkdir(parents=True, exist_ok=True)
     state = {
         name: tensor.detach().to(torch.float16).contiguous()
         for name, tensor in model.state_dict().items()
-        if not name.endswith(("position_ids", "token_type_ids"))
     }
     parts = (
         {EMBEDDINGS: state[EMBEDDINGS]},
@@ -92,7 +92,9 @@ def save(model: Any, folder: Path) -> None:
         places |= dict.fromkeys(part, shard)
     index = {"metadata": {"total_size": total}, "weight_map": dict(sorted(places.items()))}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=2) + "\n")
-    config = model.config
+    config = XLMRobertaConfig(
+        **asdict(model.config), bos_token_id=0, pad_token_id=1, eos_token_id=2
+    )
     config.architectures = ["XLMRobertaModel"]
     config.dtype = torch.float16
     config.save_pretrained(folder)

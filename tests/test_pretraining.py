@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 
 from pretraining import check_leakage, draw, encoder, export, teach
+from stages.learning.batches import Ragged
+from stages.learning.unpadded import Layout, ends_of
 
 ROOT = Path(__file__).parents[1]
 
@@ -76,33 +78,82 @@ def test_a_kind_is_drawn_by_its_share_and_its_languages_by_their_weights() -> No
     assert weights[10 + count :].sum() == pytest.approx(0.25)
 
 
-def test_batches_hold_every_text_once_within_the_budget() -> None:
+def ragged(*rows: list[int]) -> Ragged:
+    return Ragged(np.concatenate(rows).astype(np.int32), ends_of(np.array([len(r) for r in rows])))
+
+
+def test_groups_fill_the_budget_of_tokens() -> None:
     random = np.random.default_rng(0)
-    length = random.integers(2, 60, 500)
-    batches = draw.batch(length, 256, random)
-    assert sorted(np.concatenate(batches)) == list(range(500))
-    assert max(len(group) * length[group].max() for group in batches) <= 256
+    ids = ragged(*([7] * n for n in random.integers(1, 60, 500)))
+    lessons = draw.Lessons(ids, np.arange(500), np.ones(500))
+    for texts in (1, 2):
+        for _ in range(20):
+            groups = lessons.draw_tokens(1024, texts, random)
+            used = (ids.lengths[groups] + 2).sum()
+            assert groups.shape[1] == texts
+            assert 1024 - texts * 62 < used <= 1024
+    long = draw.Lessons(ragged([7] * 90), np.zeros(1, dtype=int), np.ones(1))
+    assert long.draw_tokens(64, 1, random).tolist() == [[0]]  # one at least
 
 
 def test_pairs_are_laid_out_as_xlm_r_lays_them_out() -> None:
-    torch = pytest.importorskip("torch")
-    from pretraining.distil import collate, pool
+    from pretraining.distil import lay
 
-    first, second = np.array([7, 8], dtype=np.int32), np.array([9], dtype=np.int32)
+    ids, random = ragged([7, 8], [9]), np.random.default_rng(0)
+    pairs = lay(ids, np.array([[0, 1], [1, 1]]), 0.0, 99, random)
+    assert pairs.tokens.tolist() == [[0, 7, 8, 2, 2, 9, 2, 0, 9, 2, 2, 9, 2]]
+    assert pairs.parts.tolist() == [4, 3, 3, 3]
+    assert pairs.layout.ends.tolist() == [0, 7, 13]
+    single = lay(ids, np.array([[0], [1]]), 1.0, 99, random)
+    assert single.tokens.tolist() == [[0, 99, 99, 2, 0, 99, 2]]
+    assert single.parts.tolist() == [4, 3]
+
+
+def test_a_run_that_goes_on_ends_with_the_weights_of_one_that_was_not_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    from pretraining import distil
+
     random = np.random.default_rng(0)
-    ids, segments = collate([[first, second], [second, second]], 0.0, 99, random)
-    assert ids.tolist() == [[0, 7, 8, 2, 2, 9, 2], [0, 9, 2, 2, 9, 2, 1]]
-    assert segments.tolist() == [[0, 0, 0, 0, 1, 1, 1], [0, 0, 0, 1, 1, 1, -1]]
-    means = pool(ids[..., None].float(), segments, 2).squeeze(-1)
-    assert torch.allclose(
-        means, torch.tensor([17 / 4, 11 / 3, 13 / 3, 13 / 3]).float()[[0, 1, 2, 3]]
-    )
-    masked, _ = collate([[first]], 1.0, 99, random)
-    assert masked.tolist() == [[0, 99, 99, 2]]
+    ids = ragged(*(random.integers(4, 49, n) for n in random.integers(1, 9, 40)))
+    lessons = draw.Lessons(ids, np.arange(40), np.ones(40))
+    targets = random.normal(size=(40, 16)).astype(np.float16)
+    settings = {
+        "seed": 1, "tokens": 4000, "batch_tokens": 200, "pair_batches": 0.5, "mask_tokens": 0.1,
+        "cycles": 1, "learning_rate": 1e-3, "warmup": 0.1, "contrast": 0.2, "temperature": 0.05,
+    }  # fmt: skip
+    shape = {"layers": 1, "hidden": 16, "heads": 2, "intermediate": 24, "positions": 30}
+    monkeypatch.setattr(distil, "TOKENS_BETWEEN_STATES", 1000)
+
+    def run(save: Path) -> tuple[list, dict]:
+        torch.manual_seed(3)
+        model = encoder.create(shape, 50)
+        return distil.teach(lessons, targets, model, settings, save), model.state_dict()
+
+    log, whole = run(tmp_path / "a.pt")
+    assert log[-1][1] < log[0][1]  # it learns
+    real, kept = distil.replacing, []
+
+    def stop(path: Path) -> object:
+        if kept:
+            raise KeyboardInterrupt
+        kept.append(path)
+        return real(path)
+
+    monkeypatch.setattr(distil, "replacing", stop)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "b.pt")
+    monkeypatch.setattr(distil, "replacing", real)
+    again, resumed = run(tmp_path / "b.pt")
+    assert again == log
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
 def test_the_loss_of_a_perfect_student_is_the_least() -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     from pretraining.distil import loss_of
 
     target = torch.eye(4)
@@ -128,7 +179,7 @@ def test_reduced_vectors_keep_the_cosines_of_what_the_axes_span() -> None:
 
 
 def test_the_saved_encoder_is_the_trained_one_with_its_embeddings_apart(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
+    import torch
     from safetensors.torch import load_file
     from transformers import AutoModel
 
@@ -139,8 +190,10 @@ def test_the_saved_encoder_is_the_trained_one_with_its_embeddings_apart(tmp_path
     assert list(load_file(tmp_path / encoder.SHARDS[0])) == [encoder.EMBEDDINGS]
     again = AutoModel.from_pretrained(tmp_path, add_pooling_layer=False, dtype=torch.float32)
     ids = torch.tensor([[0, 5, 9, 2]])
+    layout = Layout.of(np.array([4]), np.array([0]))
     with torch.no_grad():
-        difference = model(ids).last_hidden_state - again.eval()(ids).last_hidden_state
+        ours = model(ids[0], torch.arange(2, 6), layout)
+        difference = ours - again.eval()(ids).last_hidden_state[0]
     assert difference.abs().max() < 5e-3  # fp16
 
 
@@ -162,7 +215,6 @@ def shipped() -> Path:
 
 
 def test_the_shipped_encoder_has_the_promised_size_and_tokenizer(shipped: Path) -> None:
-    pytest.importorskip("torch")
     from transformers import AutoModel, AutoTokenizer
 
     model = AutoModel.from_pretrained(shipped, add_pooling_layer=False)
