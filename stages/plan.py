@@ -12,7 +12,6 @@ Everything else waits for this stage, so that a mistake in params.yaml costs a s
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -301,19 +300,13 @@ def main() -> None:
     with replacing_folder(arguments.out) as folder:
         for name, task in tasks.items():
             content = {"metrics": task.metrics, "evaluates": task.evaluates()}
-            _write(folder / f"{name}.json", _record(task) | content)
+            _write(folder / f"{name}.json", task.as_data() | content)
         for name, spec in settings["intermediate"].get("variants", {}).items():
             (folder / "variants").mkdir(exist_ok=True)
-            records = [_record(tasks[task]) for task in spec["tasks"]]
+            records = [tasks[task].as_data() for task in spec["tasks"]]
             _write(folder / "variants" / f"{name}.json", {"tasks": records})
         _write(folder / "study.json", {"study": settings["study"], "cells": cells})
     print(f"{settings['study']}: {len(tasks)} tasks, {len(cells)} cells")
-
-
-def _record(task: Task) -> dict[str, Any]:
-    """The record as data; what only translated sets have is left out of the others'."""
-    record = dataclasses.asdict(task)
-    return {key: record[key] for key in record if key not in ("base", "written_in") or record[key]}
 
 
 def _write(path: Path, content: Any) -> None:

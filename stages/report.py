@@ -46,6 +46,7 @@ from stages.reporting.tables import (
     uncertainty_block,
 )
 from stages.reporting.targets import target_blocks
+from stages.reporting.translated import human, translated_section
 from stages.writing import replacing
 
 TITLE = (
@@ -97,7 +98,9 @@ def report(
     headlines = headline(scores)
     few = {name: own.sources(name)[:MOST_PANELS] for name in own.targets}
     made.sections.append(first_screen(made, languages, own, few))
-    made.sections += results(made, headlines, claims, stand_in, meta or {})
+    made.sections += results(made, human(headlines), claims, stand_in, meta or {})
+    if (section := translated_section(headlines, own)) is not None:
+        made.sections.append(section)
     if published is not None:
         made.sections.append(literature(made, published, languages))
     made.sections += analysis(made, languages, own, few, calibration)

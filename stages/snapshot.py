@@ -5,7 +5,8 @@ In   the pinned repositories of the task table, and what the user brings (`snaps
 Out  one parquet a split in the schema of the task's head (stages/tasks/schema.py), labels by
      name, and data/<task>/snapshot.json: where each file came from, its rows, and whether it
      stands in for the full set. `data.dvc` then pins the folder.
-     With snapshot.encoder, encoder/ as well: any XLM-R of the hub, pinned by encoder.dvc.
+     With snapshot.encoder, encoder/ as well: any XLM-R of the hub, pinned by encoder.dvc; with
+     snapshot.translator, translator/: M2M-100 or NLLB-200.
 Run  python -m stages.snapshot [--mirror DIR] [--tasks xnli pawsx] [--out data]
 
 This is the only module that reads the network. A file that is already there from the same source
@@ -24,6 +25,7 @@ from stages.errors import UserError, run
 from stages.sources import brought, ccgbank, hub, parquet, translated
 from stages.sources.origin import Origin, Rows, join
 from stages.tasks import Task, missing, schema
+from stages.tasks.translations import is_translated
 from stages.writing import replacing
 
 NOTES = ("dropped", "moved", "answered", "others")  # what Rows.notes may say
@@ -254,7 +256,8 @@ def main() -> None:
     if mirror is not None and not Path(mirror).is_dir():
         raise UserError(f"the mirror {mirror} is not a folder.")
     paths = settings["snapshot"].get("sources") or {}
-    for name in arguments.tasks or settings["data"]["tasks"]:
+    # a translated set needs the English of its base
+    for name in sorted(arguments.tasks or settings["data"]["tasks"], key=is_translated):
         task = params.task(settings, name)
         path = params.at(paths, task.brought) if task.brought else None
         print(f"{name} from {path or mirror or 'the hub'}", flush=True)
@@ -266,13 +269,17 @@ def main() -> None:
             Path(path) if path else None,
             listed=name in (settings["data"].get("languages") or {}),
         )
-    if encoder := settings["snapshot"]["encoder"]:
-        hub.snapshot_encoder(
-            encoder["repository"],
-            encoder["revision"],
-            Path("encoder"),
-            Path(mirror).resolve() if mirror else None,
-        )
+    models = {"encoder": hub.ENCODER_FILES, "translator": hub.TRANSLATOR_FILES}
+    encoder = settings["snapshot"]["encoder"]
+    for key, files in models.items():
+        if model := settings["snapshot"].get(key):
+            hub.snapshot_encoder(
+                model["repository"],
+                model["revision"],
+                Path(key),
+                Path(mirror).resolve() if mirror else None,
+                files,
+            )
     if arguments.out == Path("data"):
         print(f"done; pin it with: dvc add data{' encoder' if encoder else ''}")
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -40,11 +40,12 @@ def train_target(
     folder: Path,
     study: str,
     settings: dict[str, Any],
+    left_out: Mapping[str, str] | None = None,
 ) -> None:
-    """Fine-tune on a task's English training set, predict all languages of its targets.
+    """Fine-tune on a task's training set, predict all languages of its targets.
 
     Predictions that `folder` holds already, from a run that was killed, are kept; cell.json is
-    written last.
+    written last. left_out : translated targets that the user has not brought, and why.
     """
     check_inputs(targets, encoded)
     from stages.learning.cell import learn
@@ -85,6 +86,7 @@ def train_target(
             "stand_in": trained.record["randomly_initialised"],
             "development": trained.record["development"],
             "best_step": trained.record["best_step"],
+            **({"left_out": dict(left_out)} if left_out else {}),
         }
         with replacing(folder / "cell.json") as path:
             path.write_text(json.dumps(cell, indent=1, sort_keys=True) + "\n")
@@ -175,6 +177,13 @@ def main() -> None:
         )
     encoder = arguments.encoder or Path("encoders") / intermediate
     out = arguments.out or Path("cells") / f"{intermediate}-{task.name}"
+    left_out = {
+        target.name: reason
+        for target in targets
+        if target.translated and (reason := missing.why(arguments.encoded / target.name))
+    }
+    if len(left_out) < len(targets):  # what people translated is evaluated without them
+        targets = [target for target in targets if target.name not in left_out]
     names = read_by(task, targets)
     for place in (encoder, *(arguments.encoded / name for name in names)):
         if reason := missing.why(place):
@@ -199,6 +208,7 @@ def main() -> None:
             folder,
             settings["study"],
             engine,
+            left_out,
         )
     if params.first_rank():
         from stages.learning import resume

@@ -144,6 +144,11 @@ def test_fertility_on_pairs_to_retrieve_and_on_questions(tmp_path: Path) -> None
         )
     for language in ("en", "fi"):  # tagged words are no parallel text
         write(tmp_path / f"udpos/{language}/test.parquet", words=[[[1]]], tags=[[0]])
+    for language in ("en", "sw"):  # English under the name of the language that it comes from
+        write(
+            tmp_path / f"xnli.translate-test/{language}/test.parquet",
+            **{"id": ["a"], "sentence1_ids": [[1]], "sentence2_ids": [[2]]},
+        )
     found = token_covariates(tmp_path)
     assert list(found.index) == ["el", "en", "ka"]
     assert found.loc["ka"].tolist() == [3.0, 1 / 3]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from datasets import DatasetBuilder
 
 ENCODER_FILES = ["config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer*"]
+# translation models come with sentencepiece's files, older ones with weights of torch
+TRANSLATOR_FILES = [
+    *ENCODER_FILES, "*.bin", "*.bin.index.json", "*.model", "vocab.json", "special_tokens_map.json",
+    "generation_config.json",
+]  # fmt: skip
 HUB_PREFIX = "hf://datasets/"
 
 
@@ -90,13 +96,20 @@ def _fetch(shard: str, place: str, mirror: Path | None) -> Origin:
     return Origin(f"{owner}/{repository}/{filename}", Path(local), Path(local).resolve().name)
 
 
-def snapshot_encoder(repository: str, revision: str, out: Path, mirror: Path | None) -> None:
-    """Put an XLM-R encoder of the hub, or of the mirror, into `out`.
+def snapshot_encoder(
+    repository: str,
+    revision: str,
+    out: Path,
+    mirror: Path | None,
+    wanted: Sequence[str] = ENCODER_FILES,
+) -> None:
+    """Put a model of the hub, or of the mirror, into `out`: an XLM-R encoder or a translator.
 
+    wanted : patterns of the files that it consists of.
     Raises
     ------
     UserError
-        The hub cannot be reached, or the repository holds no safetensors.
+        The hub cannot be reached, or the repository holds no weights.
     """
     from huggingface_hub import snapshot_download
 
@@ -105,14 +118,15 @@ def snapshot_encoder(repository: str, revision: str, out: Path, mirror: Path | N
     else:
         try:
             source = Path(
-                snapshot_download(repository, revision=revision, allow_patterns=ENCODER_FILES)
+                snapshot_download(repository, revision=revision, allow_patterns=list(wanted))
             )
         except (ConnectionError, OSError) as error:
             raise _unreachable(repository, error) from error
-    found = [path for pattern in ENCODER_FILES for path in sorted(source.glob(pattern))]
-    if not any(path.suffix == ".safetensors" for path in found):
+    found = [path for pattern in wanted for path in sorted(source.glob(pattern))]
+    weights = [pattern for pattern in wanted if pattern in ("*.safetensors", "*.bin")]
+    if not any(path.match(pattern) for path in found for pattern in weights):
         raise UserError(
-            f"{source}: expected an encoder with *.safetensors weights, found "
+            f"{source}: expected a model with {' or '.join(weights)} weights, found "
             f"{', '.join(path.name for path in found) or 'nothing'}."
         )
     with replacing_folder(out) as folder:

@@ -73,7 +73,7 @@ def _find(task: Task, path: Path, language: str, split: str) -> Path | None:
         for file in files
         if file.suffix in SUFFIXES and not file.name.endswith(SOURCE) and file.is_file()
     ]
-    found = [file for file in files if _fits(task, words(file), language, split)]
+    found = [file for file in files if _fits(task, words(file), language, split, file == path)]
     exact = [file for file in found if split in _splits(words(file))]
     found = exact or found
     if len(found) > 1:
@@ -99,14 +99,15 @@ def _splits(found: Sequence[str]) -> set[str]:
     return {SPLITS[word] for word in found if word in SPLITS}
 
 
-def _fits(task: Task, found: Sequence[str], language: str, split: str) -> bool:
+def _fits(task: Task, found: Sequence[str], language: str, split: str, alone: bool) -> bool:
+    """Whether a file of these words is the task's; `alone`, the user named this very file."""
     named = {word for word in found if word in TASKS}
     if named and task.base not in named:
         return False
     codes = {word for word in found if word in LANGUAGES}
     if codes != {"en"}:
         codes -= {"en"}
-    if codes != {language} and not (not codes and task.languages == (language,)):
+    if codes != {language} and (codes or not alone):
         return False
     kind = task.name.partition(".")[2]
     if ("pseudo" in found) > (kind == PSEUDO):
@@ -114,9 +115,8 @@ def _fits(task: Task, found: Sequence[str], language: str, split: str) -> bool:
     together = "-".join(found)
     if (TEST in together) > (kind == TEST):
         return False
-    return ("train" in _splits(found) or not _splits(found)) == (split == "train") or not _splits(
-        found
-    )
+    splits = _splits(found)
+    return not splits or ("train" in splits) == (split == "train")
 
 
 def _load(task: Task, file: Path, spoken: str) -> translated.Translated:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 METRICS: Mapping[str, tuple[str, ...]] = {
     "pair": ("accuracy",),
@@ -61,8 +62,8 @@ class Task:
     metrics where that is not the head's own. `version` is raised whenever reading or scoring
     changes. `base` is set for a machine-translated set (stages/tasks/translations.py): the task
     that it translates, whose English files serve as its own. `written_in` is the language of its
-    texts where that is not its folder's: tests translated to English are kept by the language that
-    they were translated from.
+    texts where that is not its folder's: tests translated to English are kept by the language
+    that they were translated from.
     """
 
     name: str
@@ -82,6 +83,11 @@ class Task:
     version: int = 1
     base: str | None = None
     written_in: str | None = None
+
+    def as_data(self) -> dict[str, Any]:
+        """The record as JSON holds it; what only translated sets have is left out of the others."""
+        record = asdict(self)
+        return {k: v for k, v in record.items() if k not in ("base", "written_in") or v}
 
     @property
     def metrics(self) -> tuple[str, ...]:

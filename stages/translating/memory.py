@@ -75,8 +75,8 @@ def open_memory(path: Path) -> Iterator[Memory]:
 def _read(path: Path, stream: IO[bytes]) -> dict[str, str]:
     known: dict[str, str] = {}
     stream.seek(0)
-    number = end = 0
-    for number, line in enumerate(stream, start=1):
+    end = 0
+    for line in stream:
         entry = _entry(line)
         if entry is None:
             break
@@ -84,13 +84,14 @@ def _read(path: Path, stream: IO[bytes]) -> dict[str, str]:
         end += len(line)
     else:
         return known
+    place = f"{path}, line {len(known) + 1}"
     if stream.read(1):
         raise UserError(
-            f"{path}, line {number}: expected a translation and its checksum, found "
+            f"{place}: expected a translation and its checksum, found "
             f"{line[:60]!r}. The file was changed: take this line out, its sentence is translated "
             "again."
         )
-    print(f"  {path}, line {number}: half a line of a run that was killed, cut off", flush=True)
+    print(f"  {place}: half a line of a run that was killed, cut off", flush=True)
     os.truncate(path, end)
     return known
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from stages.errors import UserError
+from stages.tasks.translations import is_translated
 
 Ids = npt.NDArray[np.int32]
 
@@ -56,8 +57,13 @@ def token_covariates(
 def parallel(
     encoded: Path, splits: tuple[str, ...], reference: str
 ) -> Iterator[tuple[str, Ids, Ids]]:
-    """Yield a language, its token ids, and the reference's for the same texts, set by set."""
+    """Yield a language, its token ids, and the reference's for the same texts, set by set.
+
+    What a machine wrote tells of the machine: translated sets are passed over.
+    """
     for task in sorted(path for path in encoded.glob("*") if path.is_dir()):
+        if is_translated(task.name):
+            continue
         english = next(
             (f for split in splits if (f := task / reference / f"{split}.parquet").is_file()), None
         )
