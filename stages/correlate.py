@@ -5,7 +5,8 @@ In    scores.csv    intermediate,target,language,value (percent), and where know
       languages.csv language, every distance_* column, covariates; coverage_* and family help
 Out   in --out: partial_correlations.csv, one row a source, target, outcome, distance and method;
       robustness.csv, row for row what stands beside it; slopes.csv by model of kinship;
-      interactions.csv, how intermediate training changes the slope; uncertainty.csv from items
+      interactions.csv, how intermediate training changes the slope, and methods.csv, how each
+      method of it does; uncertainty.csv from items
       and seeds; influence.csv without each language and family; specifications.csv.gz and
       agreement.csv, the multiverse; outcomes.csv, the drops behind them; analysis.json, what was
       fixed before any result.
@@ -38,6 +39,7 @@ from stages.statistics.checking import (
 from stages.statistics.correlation_table import METHODS, correlation_tables
 from stages.statistics.influence import influence
 from stages.statistics.interaction_table import interactions
+from stages.statistics.method_table import methods
 from stages.statistics.multiverse import agreement, specifications
 from stages.statistics.outcomes import OUTCOMES, degradation
 from stages.statistics.settings import Settings
@@ -73,6 +75,7 @@ def correlate(
         "robustness": robustness,
         "slopes": slopes(outcomes, languages, distance, covariates, *size),
         "interactions": interactions(outcomes, scores, languages, distance, covariates, *size),
+        "methods": methods(outcomes, scores, languages, distance, covariates, *size),
         "uncertainty": uncertainty(outcomes, scores, languages, distance, covariates),
         "specifications": curve,
         "influence": influence(outcomes, languages, distance, covariates),

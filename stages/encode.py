@@ -33,6 +33,7 @@ ROWS_AT_A_TIME = 20_000
 # XTREME draws the line at the length of an input, where one word takes the room of a sentence.
 WORD_SUBWORDS = 16
 UNKNOWN = "<unk>"
+MOST_UNKNOWN = 0.5  # of the tokens of unlabelled text: a language that is mostly unknown
 LABELS = "labels.json"
 
 
@@ -168,6 +169,40 @@ def _mining(table: pa.Table, labels: Sequence[str], tokenizer: Tokenizer) -> pa.
     return pa.table(columns)
 
 
+def _text(table: pa.Table, labels: Sequence[str], tokenizer: Tokenizer) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.table({"id": table["id"], "ids": _ids(table["text"], tokenizer)})
+
+
+def check_text(table: pa.Table, tokenizer: Tokenizer, place: Path) -> None:
+    """Refuse unlabelled text that the tokenizer does not know, or that has no tokens.
+
+    Raises
+    ------
+    UserError
+        Names the file, the row or the share of unknown tokens, and what to do.
+    """
+    import pyarrow.compute as pc
+
+    lengths = pc.list_value_length(table["ids"]).to_numpy()
+    if not lengths.all():
+        row = int((lengths == 0).argmax())
+        raise UserError(
+            f"{place}, row {row} (id {table['id'][row]}): a text without tokens; take it out at "
+            "its source and take the snapshot again."
+        )
+    values = pc.list_flatten(table["ids"])
+    unknown = tokenizer.token_to_id(UNKNOWN)
+    share = pc.sum(pc.equal(values, unknown)).as_py() / max(1, len(values)) if len(values) else 1
+    if share > MOST_UNKNOWN:
+        raise UserError(
+            f"{place}: {share:.0%} of the tokens are {UNKNOWN}: the tokenizer of this encoder "
+            f"cannot write {place.parent.name}. Take the language out of data.languages of "
+            "params.yaml, or train another encoder."
+        )
+
+
 ENCODERS: Mapping[str, Callable[[pa.Table, Sequence[str], Tokenizer], pa.Table]] = {
     "pair": _pair,
     "choice": _choice,
@@ -175,6 +210,7 @@ ENCODERS: Mapping[str, Callable[[pa.Table, Sequence[str], Tokenizer], pa.Table]]
     "span": _span,
     "retrieval": _retrieval,
     "mining": _mining,
+    "text": _text,
 }
 
 
@@ -243,6 +279,8 @@ def main() -> None:
                 continue
             kept = repair.kept(pq.read_table(source), f"{language}/{split}.parquet", *dropped)
             table = encode(kept, task, tokenizer, labels)
+            if task.head == "text":
+                check_text(table, tokenizer, source)
             (folder / language).mkdir(exist_ok=True)
             pq.write_table(table, folder / language / f"{split}.parquet", compression="zstd")
             rows += table.num_rows

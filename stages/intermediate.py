@@ -1,9 +1,10 @@
-"""Intermediate: encoder/ + encoded/<task>/  ->  encoders/<task>/ (phase 1, one task a stage)
+"""Intermediate: encoder/ + encoded/<task>/  ->  encoders/<task>/ (phase 1, one encoder a stage)
 
 In   the encoder, the encoded English training and development sets, `intermediate.*` and
-     `engine.*` of params.yaml.
-Out  encoders/<task>/: an encoder that `AutoModel.from_pretrained` reads, its head, its card.
-     `none` is the baseline: the encoder as it is.
+     `engine.*` of params.yaml; of a variant (`intermediate.variants`) those of all its tasks, and
+     encoded/text/ for masked language modelling.
+Out  encoders/<task or variant>/: an encoder that `AutoModel.from_pretrained` reads, its heads, its
+     card. `none` is the baseline: the encoder as it is.
 Run  python -m stages.intermediate mnli          (or under torchrun for several ranks)
 """
 
@@ -11,14 +12,20 @@ from __future__ import annotations
 
 import argparse
 import shutil
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stages import params
 from stages.errors import run
 from stages.tasks import Task, missing
+from stages.tasks.variants import PLAIN, TEXT
 from stages.writing import replacing_folder
+
+if TYPE_CHECKING:
+    from stages.learning.lesson import Lesson
 
 
 def copy_baseline(encoder: Path, out: Path) -> None:
@@ -31,20 +38,63 @@ def train_intermediate(
     task: Task, encoder: Path, encoded: Path, out: Path, study: str, settings: dict[str, Any]
 ) -> None:
     """Fine-tune the encoder on one English intermediate task and write it to `out`."""
+    from stages.learning.lesson import one_task
+
+    teach = partial(one_task, task, encoded, settings, settings["seed"])
+    _train(task.name, PLAIN, teach, encoder, encoded, out, study, settings)
+
+
+def train_variant(
+    name: str,
+    tasks: Sequence[Task],
+    encoder: Path,
+    encoded: Path,
+    out: Path,
+    study: str,
+    settings: dict[str, Any],
+    of_task: Mapping[str, dict[str, Any]],
+    spec: Mapping[str, Any],
+) -> None:
+    """Train the encoder on several tasks, with unlabelled text, or both, and write it to `out`.
+
+    settings : of the run; of_task : of every base; spec : what params.yaml says of the variant.
+    """
+    from stages.learning.lesson import variant
+    from stages.tasks.variants import method
+
+    mlm = spec.get("mlm")
+    teach = partial(
+        variant,
+        *(tasks, encoder, encoded, settings, of_task, settings["seed"]),
+        *(spec.get("sampling"), mlm),
+    )
+    _train(name, method(tasks, mlm), teach, encoder, encoded, out, study, settings)
+
+
+def _train(
+    name: str,
+    method: str,
+    teach: Callable[[], Lesson],
+    encoder: Path,
+    encoded: Path,
+    out: Path,
+    study: str,
+    settings: dict[str, Any],
+) -> None:
     from stages.learning import resume
     from stages.learning.cell import learn
 
-    cell = f"intermediate-{task.name}"
+    cell = f"intermediate-{name}"
     with learn(
-        task,
+        teach,
         cell=cell,
         encoder=encoder,
         encoded=encoded,
         study=study,
         settings=settings,
         seed=settings["seed"],
-        name=task.name,
-        tags={"intermediate": task.name, "target": "none"},
+        name=name,
+        tags={"intermediate": name, "target": "none", "method": method},
     ) as trained:
         # every rank gathers the weights, only the first writes them
         writing = replacing_folder(out) if trained.first_rank else nullcontext(out)
@@ -57,9 +107,9 @@ def train_intermediate(
 
 
 def main() -> None:
-    """Train one intermediate task, or pass the encoder on for `none`."""
+    """Train one intermediate task or variant, or pass the encoder on for `none`."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("task", help="an intermediate task, or none")
+    parser.add_argument("task", help="an intermediate task, a variant, or none")
     parser.add_argument("--encoder", type=Path, default=Path("encoder"))
     parser.add_argument("--encoded", type=Path, default=Path("encoded"))
     parser.add_argument("--out", type=Path, help="encoders/<task> if left out")
@@ -68,11 +118,14 @@ def main() -> None:
     if arguments.task == "none":
         copy_baseline(arguments.encoder, out)
         return
+    settings = params.read()
+    if arguments.task in (settings["intermediate"].get("variants") or {}):
+        _variant(arguments, settings, out)
+        return
     if reason := missing.why(arguments.encoded / arguments.task):
         if params.first_rank():
             missing.leave(out, reason)
         return
-    settings = params.read()
     train_intermediate(
         params.task(settings, arguments.task),
         arguments.encoder,
@@ -80,6 +133,36 @@ def main() -> None:
         out,
         settings["study"],
         params.of_cell(settings, "intermediate", arguments.task),
+    )
+
+
+def _variant(arguments: argparse.Namespace, settings: dict[str, Any], out: Path) -> None:
+    """Train a variant on those of its tasks whose data are there."""
+    name, encoded = arguments.task, arguments.encoded
+    spec = settings["intermediate"]["variants"][name]
+    tasks = []
+    wanted = [*spec["tasks"], *([TEXT] if spec.get("mlm") else [])]
+    reasons = {task: missing.why(encoded / task) for task in wanted}
+    for task in spec["tasks"]:
+        if reasons[task]:
+            print(f"  {name}: without {task}. {reasons[task]}", flush=True)
+        else:
+            tasks.append(params.task(settings, task))
+    if reasons.get(TEXT) or not tasks:
+        if params.first_rank():
+            missing.leave(out, reasons.get(TEXT) or next(filter(None, reasons.values())))
+        return
+    bases = {task.base or task.name for task in tasks}
+    train_variant(
+        name,
+        tasks,
+        arguments.encoder,
+        encoded,
+        out,
+        settings["study"],
+        params.of_variant(settings, name),
+        {base: params.of_variant(settings, name, base) for base in bases},
+        spec,
     )
 
 

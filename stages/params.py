@@ -14,6 +14,7 @@ from ruamel.yaml.error import YAMLError
 from stages.errors import UserError
 from stages.tasks import Task, find
 from stages.tasks.translations import is_translated
+from stages.tasks.variants import RUN
 
 PATH = Path("params.yaml")
 
@@ -65,6 +66,16 @@ def _values(section: dict[str, Any]) -> dict[str, Any]:
 def of_cell(settings: dict[str, Any], stage: str, task: str) -> dict[str, Any]:
     """The parameters of one cell: the engine's, span's, and the stage's own for the task."""
     return settings["engine"] | settings.get("span", {}) | of_task(settings[stage], task)
+
+
+def of_variant(settings: dict[str, Any], name: str, base: str = "") -> dict[str, Any]:
+    """The parameters of a variant; of one of its tasks, where `base` names it.
+
+    What the variant says itself goes before what the task says, and that before the stage's own.
+    """
+    own = settings["intermediate"]["variants"][name]
+    shared = of_cell(settings, "intermediate", base)
+    return shared | {key: value for key, value in own.items() if key in RUN}
 
 
 def task(settings: dict[str, Any], name: str) -> Task:

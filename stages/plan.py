@@ -20,8 +20,9 @@ from stages import params
 from stages.admission import check_encoder, check_names
 from stages.errors import UserError, run
 from stages.tasks import TASKS, Task, find
-from stages.tasks.record import WITHOUT_TRAINING
+from stages.tasks.record import RETRIEVED
 from stages.tasks.translations import base_of
+from stages.tasks.variants import check as check_variants
 from stages.writing import replacing_folder
 
 POSITIVE = ("batch_size", "learning_rate", "epochs", "max_length")
@@ -73,46 +74,60 @@ def plan(settings: dict[str, Any]) -> tuple[dict[str, Task], list[dict[str, Any]
     for name in target["tasks"]:
         _check_target(tasks[name])
     for name in retrieve["tasks"]:
-        if tasks[name].head not in WITHOUT_TRAINING:
+        if tasks[name].head not in RETRIEVED:
             raise UserError(
-                f"params.yaml: retrieve.tasks names {name}, which is trained; expected some of "
-                f"{', '.join(n for n, t in TASKS.items() if t.head in WITHOUT_TRAINING)}."
+                f"params.yaml: retrieve.tasks names {name}, which is not retrieved; expected some "
+                f"of {', '.join(n for n, t in TASKS.items() if t.head in RETRIEVED)}."
             )
+    variants = intermediate.get("variants", {})
+    check_variants(variants, tasks, ("none", *TASKS))
+    known = ("none", *intermediate["tasks"], *variants)
     for section in ("target", "retrieve"):
         for name in settings[section]["encoders"]:
-            if name != "none" and name not in intermediate["tasks"]:
+            if name not in known:
                 raise UserError(
                     f"params.yaml: {section}.encoders names {name}; expected none or one of "
-                    f"intermediate.tasks ({', '.join(intermediate['tasks'])})."
+                    "intermediate.tasks and intermediate.variants "
+                    f"({', '.join(known[1:])})."
                 )
     if bool(retrieve["tasks"]) != bool(retrieve["encoders"]):
         raise UserError(
             "params.yaml: retrieve.tasks and retrieve.encoders go together: name both or neither."
         )
     _check_numbers(settings, tasks)
+
+    def sources(encoder: str) -> list[str]:
+        return variants[encoder]["tasks"] if encoder in variants else [encoder]
+
     cells = [
-        _cell(tasks, encoder, name, seed, tasks[name].evaluates())
+        _cell(tasks, encoder, sources(encoder), name, seed, tasks[name].evaluates())
         for encoder in target["encoders"]
         for name in target["tasks"]
         for seed in target["seeds"]
     ]
     # nothing is trained, so there is one seed
     cells += [
-        _cell(tasks, encoder, RETRIEVAL, 0, tuple(retrieve["tasks"]))
+        _cell(tasks, encoder, sources(encoder), RETRIEVAL, 0, tuple(retrieve["tasks"]))
         for encoder in retrieve["encoders"]
     ]
     return tasks, cells
 
 
 def _cell(
-    tasks: dict[str, Task], encoder: str, target: str, seed: int, evaluates: tuple[str, ...]
+    tasks: dict[str, Task],
+    encoder: str,
+    sources: list[str],
+    target: str,
+    seed: int,
+    evaluates: tuple[str, ...],
 ) -> dict[str, Any]:
+    bases = set(map(base_of, sources))
     return {
         "intermediate": encoder,
         "target": target,
         "seed": seed,
         "evaluates": list(evaluates),
-        "same_data": [name for name in evaluates if base_of(encoder) in tasks[name].same_data],
+        "same_data": [name for name in evaluates if bases & tasks[name].same_data],
     }
 
 
@@ -286,6 +301,10 @@ def main() -> None:
         for name, task in tasks.items():
             content = {"metrics": task.metrics, "evaluates": task.evaluates()}
             _write(folder / f"{name}.json", task.as_data() | content)
+        for name, spec in settings["intermediate"].get("variants", {}).items():
+            (folder / "variants").mkdir(exist_ok=True)
+            records = [tasks[task].as_data() for task in spec["tasks"]]
+            _write(folder / "variants" / f"{name}.json", {"tasks": records})
         _write(folder / "study.json", {"study": settings["study"], "cells": cells})
     print(f"{settings['study']}: {len(tasks)} tasks, {len(cells)} cells")
 

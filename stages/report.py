@@ -24,6 +24,8 @@ from stages import tracking
 from stages.errors import run
 from stages.reporting.answer import answer
 from stages.reporting.benchmark import headline, paper_table, task_scores
+from stages.reporting.best import CAPTION as BEST
+from stages.reporting.best import best_table
 from stages.reporting.calibrated import Calibration
 from stages.reporting.claims import claims_table
 from stages.reporting.drawing import Figure
@@ -32,6 +34,7 @@ from stages.reporting.forest import over_distances, slope_forest
 from stages.reporting.guarded import guarded
 from stages.reporting.heat_map import means_map
 from stages.reporting.marks import same_data
+from stages.reporting.methods import method_blocks
 from stages.reporting.page import Block, Section, drawn, render, table, text
 from stages.reporting.robustness import influence_plot, specification_curve
 from stages.reporting.scatter import scatter
@@ -83,17 +86,19 @@ def report(
     calibration: Calibration,
     stand_in: bool,
     guards: dict[str, Any] | None = None,
+    meta: dict[str, Any] | None = None,
 ) -> Report:
     """Return the report of a study.
 
     scores : as scores.csv; languages : indexed by language; stand_in : whether the encoder has
-        read no text, so that no claim can be judged; guards : inspection/summary.json
+        read no text, so that no claim can be judged; guards : inspection/summary.json;
+        meta : scores.meta.json
     """
     made = Report()
     headlines = headline(scores)
     few = {name: own.sources(name)[:MOST_PANELS] for name in own.targets}
     made.sections.append(first_screen(made, languages, own, few))
-    made.sections += results(made, human(headlines), claims, stand_in)
+    made.sections += results(made, human(headlines), claims, stand_in, meta or {})
     if (section := translated_section(headlines, own)) is not None:
         made.sections.append(section)
     if published is not None:
@@ -131,9 +136,13 @@ def first_screen(
 
 
 def results(
-    made: Report, headlines: pd.DataFrame, claims: pd.DataFrame | None, stand_in: bool
+    made: Report,
+    headlines: pd.DataFrame,
+    claims: pd.DataFrame | None,
+    stand_in: bool,
+    meta: dict[str, Any],
 ) -> list[Section]:
-    """Return the table of the paper and the claims of the literature."""
+    """Return the table of the paper, the best of each target, the claims of the literature."""
     sections = []
     found = paper_table(headlines, same_data())
     blocks = []
@@ -144,8 +153,13 @@ def results(
     means = task_scores(headlines)
     blocks += made.show(means_map(means), folded="Scores by intermediate task and target, as a map")
     sections.append(Section("Intermediate task by target", blocks))
+    best = best_table(meta.get("development", []), headlines)
+    if len(best):
+        made.files["best"] = best
+        sections.append(Section("The best of each target", [table(best, BEST, 1)]))
     if claims is not None:
-        judged = claims_table(claims, headlines, same_data(), stand_in)
+        trained = meta.get("intermediate", {})
+        judged = claims_table(claims, headlines, same_data(), stand_in, trained)
         made.files["claims"] = judged
         note = "A verdict follows the interval, and says nothing beyond this encoder and budget."
         sections.append(Section("Claims of the literature", [table(judged, note)]))
@@ -179,6 +193,7 @@ def analysis(
                 *uncertainty_block(own.uncertainty),
             ],
         ),
+        Section("Method by method", method_blocks(own.methods, target)),
         Section(
             "Drop against distance, by intermediate task",
             [
@@ -248,8 +263,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("report"))
     parser.add_argument("--study", help="log to the MLflow run of this study as well")
     arguments = parser.parse_args()
-    meta = arguments.scores.with_suffix(".meta.json")
-    stand_in = bool(json.loads(meta.read_text())["stand_in"]) if meta.is_file() else False
+    beside = arguments.scores.with_suffix(".meta.json")
+    meta = json.loads(beside.read_text()) if beside.is_file() else {}
+    stand_in = bool(meta.get("stand_in"))
     known = arguments.calibration
     calibration = Calibration(read(known) if known.is_file() else None)
     folder = arguments.published
@@ -262,6 +278,7 @@ def main() -> None:
         calibration,
         stand_in,
         json.loads(arguments.guards.read_text()) if arguments.guards.is_file() else None,
+        meta,
     )
     for figure in made.figures:
         figure.write(arguments.out)

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from stages import params, tracking
 from stages.errors import UserError, run
 from stages.tasks import Task, missing
+from stages.tasks.variants import origin
 from stages.writing import replacing_folder
 
 if TYPE_CHECKING:
@@ -167,9 +168,11 @@ def retrieve(
                 print(f"  {name}  {values}", flush=True)
         rate = done["tokens"] / max(done["seconds"], 1e-9)
         recorder.point(0, {"seconds/embedding": done["seconds"], "tokens_per_second": rate})
+    method, sources = origin(intermediate, encoder)
     cell = {
-        "method": "plain",
+        "method": method,
         "intermediate": intermediate,
+        "tasks": sources,
         "target": "retrieval",
         "seed": 0,
         "split": tasks[0].evaluated,

@@ -6,7 +6,8 @@ In    <any cell>/cell.json and <any cell>/predictions/<target>/<language>.parque
       randomly initialised stand-in); stages/scoring/items.py says what the parquet files hold.
       plan/study.json, if --plan names it: cells that the study no longer has are left out.
 Out   scores.csv        method,intermediate,target,language,seed,split,metric,value,n; percent
-      scores.meta.json  beside it: the encoders and whether any of them is a stand-in
+      scores.meta.json  beside it: the encoders and whether any of them is a stand-in, what each
+                        intermediate encoder was trained on, English development scores by cell
       metrics.json      mean of the main metric in English, in the other languages, and the gap
 
 Run   python -m stages.score --cells cells --out scores.csv
@@ -69,6 +70,8 @@ def score(
         )
     rows: list[dict[str, Any]] = []
     encoders: dict[str, bool] = {}
+    made: dict[str, dict[str, Any]] = {}
+    development: list[dict[str, Any]] = []
     scored: dict[tuple[str, ...], Path] = {}
     there: set[tuple[str, ...]] = set()
     for path in cells:
@@ -87,6 +90,13 @@ def score(
             scored[key] = path
             place = path.parent / "predictions" / target
             rows += score_target(place, cell, target, (languages or {}).get(target, ()))
+        made[str(cell["intermediate"])] = {
+            "method": cell["method"],
+            "tasks": cell.get("tasks", [cell["intermediate"]]),
+        }
+        if cell.get("development") is not None:
+            names = ("method", "intermediate", "target", "seed", "development")
+            development.append({name: cell[name] for name in names})
         encoder = str(cell["encoder"])
         encoders[encoder] = encoders.get(encoder, False) or bool(cell["stand_in"])
     lost = []
@@ -106,6 +116,8 @@ def score(
         "encoders": dict(sorted(encoders.items())),
         "stand_in": any(encoders.values()),
         "cells": len(set(scored.values())),
+        "intermediate": dict(sorted(made.items())),
+        "development": development,
     }
     return table, meta
 

@@ -72,7 +72,14 @@ def _from_hub(task: Task, record: _Record, mirror: Path | None, accept_stand_ins
     for language, split in task.files():
         # a validation split that is held out comes from the training part
         part = "train" if task.held_out and split == "validation" else split
-        origins = [hub.locate(task.name, source, language, part, mirror) for source in task.sources]
+        sources = [source for source in task.sources if language in source.configurations]
+        if not sources:
+            raise UserError(
+                f"{task.name} has no source on the hub in {language}: bring it "
+                f"(snapshot.sources.{task.brought} of params.yaml), or name the languages that "
+                f"the study takes in data.languages.{task.name}."
+            )
+        origins = [hub.locate(task.name, source, language, part, mirror) for source in sources]
         entry: dict[str, Any] = {
             "source": [origin.entry() for found in origins for origin in found],
             "version": task.version,
@@ -85,7 +92,7 @@ def _from_hub(task: Task, record: _Record, mirror: Path | None, accept_stand_ins
             rows = join(
                 [
                     parquet.read(task, source, language, found)
-                    for source, found in zip(task.sources, origins, strict=True)
+                    for source, found in zip(sources, origins, strict=True)
                 ]
             )
             if "held_out" in entry:

@@ -15,13 +15,15 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stages import params
 from stages.errors import UserError, run
 from stages.tasks import Task, missing
-from stages.tasks.translations import base_of
+from stages.tasks.translations import TRAIN, base_of
+from stages.tasks.variants import PLAIN, joined, origin
 from stages.writing import replacing, replacing_folder
 
 if TYPE_CHECKING:
@@ -46,10 +48,13 @@ def train_target(
     written last. left_out : translated targets that the user has not brought, and why.
     """
     check_inputs(targets, encoded)
-    from stages.learning.cell import learn, method_of
+    from stages.learning.cell import learn
+    from stages.learning.lesson import one_task
 
+    before, sources = origin(intermediate, encoder)
+    method = joined(before, TRAIN if task.translated else PLAIN)
     with learn(
-        task,
+        partial(one_task, task, encoded, settings, seed),
         cell=f"{state_of(intermediate, task)}/seed-{seed}",
         encoder=encoder,
         encoded=encoded,
@@ -57,7 +62,7 @@ def train_target(
         settings=settings,
         seed=seed,
         name=f"{intermediate} -> {task.name} · seed {seed}",
-        tags={"intermediate": intermediate, "target": task.name},
+        tags={"intermediate": intermediate, "target": task.name, "method": method},
     ) as trained:
         model = folder / "model"
         with replacing_folder(model) if trained.first_rank else nullcontext(model) as place:
@@ -69,13 +74,14 @@ def train_target(
                 shutil.rmtree(model)
     if trained.first_rank:
         cell = {
-            "method": method_of(task),
+            "method": method,
             "intermediate": intermediate,
+            "tasks": sources,
             "target": task.name,
             "seed": seed,
             "split": targets[0].evaluated,
             "splits": {target.name: target.evaluated for target in targets},
-            "same_data": is_same_data(intermediate, task, targets),
+            "same_data": is_same_data(sources, task, targets),
             "encoder": trained.record["encoder"],
             "stand_in": trained.record["randomly_initialised"],
             "development": trained.record["development"],
@@ -107,7 +113,7 @@ def predict(trained: Trained, targets: Sequence[Task], folder: Path, wanted: int
                     continue
                 with replacing(path) as temporary:
                     pq.write_table(predictions, temporary, compression="zstd")
-            scores = trained.head.score(predictions, target.name, language)
+            scores = trained.score(predictions, target.name, language)
             place = f"{target.name}/{language}"
             if trained.recorder:
                 trained.recorder.point(0, {f"{place}/{name}": v for name, v in scores.items()})
@@ -132,11 +138,10 @@ def state_of(intermediate: str, task: Task) -> str:
     return f"target-{intermediate}-{task.name}"
 
 
-def is_same_data(intermediate: str, task: Task, targets: Sequence[Task]) -> bool:
+def is_same_data(sources: Sequence[str], task: Task, targets: Sequence[Task]) -> bool:
     """Whether the cell means more epochs on the same rows, not transfer."""
-    return base_of(intermediate) == base_of(task.name) or any(
-        base_of(intermediate) in record.same_data for record in (task, *targets)
-    )
+    known = {task.name}.union(*(record.same_data for record in (task, *targets)))
+    return not {base_of(name) for name in known}.isdisjoint(map(base_of, sources))
 
 
 def check_inputs(targets: Sequence[Task], encoded: Path) -> None:

@@ -67,7 +67,7 @@ def test_a_cell_of_squad_evaluates_its_tests_and_retrieval_is_a_cell(grid: dict[
         (("data", "evaluated"), {"panx": "test"}, "data.evaluated names panx, which data.tasks"),
         (("data", "languages"), {"xquaad": ["de"]}, "unknown task 'xquaad'"),
         (("data", "languages"), {"xquad": ["xx"]}, "data.languages.xquad names xx"),
-        (("retrieve", "tasks"), ["squad"], "retrieve.tasks names squad, which is trained"),
+        (("retrieve", "tasks"), ["squad"], "retrieve.tasks names squad, which is not retrieved"),
         (("retrieve", "tasks"), [], "go together"),
         (("retrieve", "encoders"), ["qqp"], "retrieve.encoders names qqp"),
         (("retrieve", "encoders"), ["none", "none"], "expected a list, without repeats"),
@@ -148,3 +148,80 @@ def test_numbers_are_read_as_dvc_reads_them(tmp_path: Path) -> None:
     path.write_text("text\n")
     with pytest.raises(UserError, match="expected sections"):
         params.read(path)
+
+
+@pytest.fixture
+def variants(grid: dict[str, Any]) -> dict[str, Any]:
+    """Two variants: two tasks with a head each, and one with unlabelled text."""
+    grid["data"]["tasks"] += ["text", "xnli"]
+    grid["data"]["languages"] = {"text": ["en", "sw"]}
+    grid["intermediate"]["variants"] = {
+        "both": {"tasks": ["squad", "mnli"], "sampling": {"by": "temperature", "temperature": 5}},
+        "mnli-mlm": {"tasks": ["mnli"], "mlm": {"share": 0.5}, "max_steps": 7},
+    }
+    grid["target"] |= {"encoders": ["none", "both", "mnli-mlm"], "tasks": ["squad", "xnli"]}
+    return grid
+
+
+def test_variants_are_encoders_and_share_the_data_of_any_of_their_tasks(variants) -> None:
+    _, cells = plan(variants)
+    same = {(c["intermediate"], c["target"]): c["same_data"] for c in cells}
+    assert same["both", "squad"] == ["xquad", "mlqa"]
+    assert same["both", "xnli"] == same["mnli-mlm", "xnli"] == ["xnli"]
+    assert same["mnli-mlm", "squad"] == []
+
+
+def test_a_variants_own_parameters_go_before_the_tasks(variants) -> None:
+    from stages import params
+
+    variants["intermediate"] |= {"max_steps": 40, "squad": {"max_length": 256, "batch_size": 4}}
+    of = params.of_variant(variants, "mnli-mlm", "mnli")
+    assert (of["max_steps"], of["max_length"]) == (7, 128)
+    assert "mlm" not in of and "variants" not in of
+    assert params.of_variant(variants, "both", "squad")["batch_size"] == 4
+    assert params.of_variant(variants, "both")["batch_size"] == 32
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "says"),
+    [
+        ("both", {"tasks": []}, r"variants\.both is .*expected `tasks"),
+        ("both", {"tasks": ["squad", "hellaswag"]}, r"both\.tasks names hellaswag, which data"),
+        ("both", {"tasks": ["xquad"]}, r"names xquad, .* no training set of its own"),
+        ("both", {"sampling": {"by": "chance"}}, r"by is 'chance'; expected one of uniform"),
+        ("both", {"sampling": {"by": "temperature", "cap": 0}}, r"cap is 0; expected .* above 0"),
+        ("both", {"sampling": {"temprature": 2}}, r"sampling: unknown temprature; expected some"),
+        ("both", {"mlm": {"share": 1.0}}, r"mlm\.share is 1\.0; .* from 0 to below 1"),
+        ("both", {"mlm": {}, "steps": 3}, r"both: unknown steps; expected some of tasks"),
+        (
+            "both",
+            {"mlm": {"share": 0.1, "rate": 1.5}},
+            r"mlm\.rate is 1\.5; .* above 0 and below 1",
+        ),
+        ("both", {"mlm": {"share": 0.1, "languages": ["yo"]}}, r"names yo; expected .*en, sw"),
+        ("mnli", {"tasks": ["squad"]}, r"variants\.mnli: the name is taken"),
+        ("a/b", {"tasks": ["squad"]}, r"variants\.a/b: the name .* small letters"),
+    ],
+)
+def test_mistakes_in_variants_are_named(variants, name, changes, says) -> None:
+    variants["intermediate"]["variants"].setdefault(name, {})
+    variants["intermediate"]["variants"][name] |= changes
+    with pytest.raises(UserError, match=says):
+        plan(variants)
+
+
+def test_masked_language_modelling_needs_text_among_the_data(variants) -> None:
+    variants["data"]["tasks"].remove("text")
+    variants["data"]["languages"] = {}
+    with pytest.raises(UserError, match=r"mnli-mlm\.mlm: .* add text to data\.tasks"):
+        plan(variants)
+
+
+def test_text_is_no_target_and_is_not_retrieved(variants) -> None:
+    variants["retrieve"] |= {"encoders": ["none"], "tasks": ["text"]}
+    with pytest.raises(UserError, match=r"retrieve\.tasks names text"):
+        plan(variants)
+    variants["retrieve"] |= {"encoders": [], "tasks": []}
+    variants["target"]["tasks"] = ["text"]
+    with pytest.raises(UserError, match=r"target\.tasks names text"):
+        plan(variants)

@@ -95,7 +95,7 @@ def test_the_encoder_of_any_head_is_an_xlm_r(workplace: Path, tiny_encoder, name
     train_intermediate(find(name), tiny_encoder, workplace / "encoded", out, "test", settings)
     _, info = AutoModel.from_pretrained(out, add_pooling_layer=False, output_loading_info=True)
     assert not info["missing_keys"] and not info["unexpected_keys"]
-    assert json.loads((out / "training.json").read_text())["task"] == name
+    assert json.loads((out / "training.json").read_text())["tasks"] == [name]
     encoders.read(out, ENGINE)  # and the next phase reads it
 
 
@@ -164,9 +164,9 @@ def test_two_ranks_give_the_losses_of_one_for_tagging(
 
 def test_more_epochs_on_the_same_data_are_marked() -> None:
     squad, both = find("squad"), [find("xquad"), find("mlqa")]
-    assert is_same_data("squad", squad, both)
-    assert not is_same_data("squad2", squad, both)
-    assert is_same_data("mnli", find("xnli"), [find("xnli")])
+    assert is_same_data(["squad"], squad, both)
+    assert not is_same_data(["squad2"], squad, both)
+    assert is_same_data(["qqp", "mnli"], find("xnli"), [find("xnli")])
     assert not is_same_data("none", find("xnli"), [find("xnli")])
 
 

@@ -22,6 +22,7 @@ TEXTS: Mapping[str, tuple[str, ...]] = {
     "span": ("context", "question"),
     "retrieval": ("sentence", "english"),
     "mining": ("sentence",),
+    "text": ("text",),
 }
 JOINED = {"choice": ("options", "\n"), "tagging": ("tokens", " ")}
 

@@ -7,7 +7,7 @@ Python runs once a token.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -73,7 +73,7 @@ class Batch:
     `tokens`, `positions` : int64 (1, T). `layout` : where each sequence lies.
     `parts` : int64, the lengths of what is pooled or decoded together; they cover all T tokens in
     order. `places` : int64, the tokens whose states the head reads. What a part, a place and a
-    label are is the head's to say. `labels` : int64.
+    label are is the head's to say. `labels` : int64. `part` : which of a model's heads it is for.
     """
 
     tokens: torch.Tensor
@@ -82,6 +82,11 @@ class Batch:
     parts: torch.Tensor
     places: torch.Tensor
     labels: torch.Tensor
+    part: int = 0
+
+    def of_part(self, part: int) -> Batch:
+        """The same batch for another head."""
+        return replace(self, part=part)
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""
@@ -96,6 +101,7 @@ class Batch:
             move(self.parts),
             move(self.places),
             move(self.labels),
+            self.part,
         )
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,26 +13,25 @@ import pyarrow as pa
 import torch
 
 from stages import tracking
-from stages.errors import UserError
 from stages.learning import encoder as encoders
 from stages.learning import resume
 from stages.learning.batches import evenly
 from stages.learning.engine import join_ranks
 from stages.learning.flops import matmul_peak
-from stages.learning.heads import Head, head_of
+from stages.learning.heads import Head
+from stages.learning.lesson import Lesson
 from stages.learning.progress import Progress
-from stages.learning.train import Outcome, total_steps, train
+from stages.learning.train import Outcome, follow
 from stages.tasks import Task
-from stages.tasks.translations import TRAIN
 
 WORK = ("data", "forward", "backward", "step")  # of the seconds, what training itself takes
 
 
 @dataclass
 class Trained:
-    """A trained cell: what to predict with, what to write, where to log."""
+    """A trained cell: what to predict with (a cell of one task), what to write, where to log."""
 
-    head: Head
+    head: Head | None
     outcome: Outcome
     source: Path
     encoded: Path
@@ -61,16 +58,22 @@ class Trained:
 
         wanted : rows at most, evenly spaced; all of them for None.
         """
+        assert self.head is not None
         path = self.encoded / target.name / language / f"{target.evaluated}.parquet"
         examples = self.head.read(path)
         if wanted is not None:
             examples = examples.take(evenly(len(examples), wanted))
         return self.head.predict(self.outcome.engine, examples, self.outcome.engine.device)
 
+    def score(self, predictions: pa.Table, target: str, language: str) -> dict[str, float]:
+        """The metrics of predictions, in percent, the main one first."""
+        assert self.head is not None
+        return self.head.score(predictions, target, language)
+
 
 @contextmanager
 def learn(
-    task: Task,
+    teach: Callable[[], Lesson],
     *,
     cell: str,
     encoder: Path,
@@ -83,25 +86,18 @@ def learn(
 ) -> Iterator[Trained]:
     """Train one cell and hand it over; the MLflow run stays open until the block ends.
 
-    cell : where its state is kept under .state/. name : what MLflow calls it.
+    teach : reads the lesson, after what can be refused without reading. cell : where its state is
+    kept under .state/. name : what MLflow calls it. tags : among them the `method`.
     """
     rank, world, device = join_ranks()
-    if settings["batch_size"] % (world * settings["accumulation"]):
-        raise UserError(
-            f"batch_size {settings['batch_size']} (params.yaml) does not divide over {world} ranks "
-            f"x accumulation {settings['accumulation']}; expected a multiple of "
-            f"{world * settings['accumulation']}."
-        )
     encoders.check_length(encoder, settings["max_length"])
-    head = head_of(labelled(task, encoded), settings)
+    lesson = teach()
+    lesson.check(world, settings["accumulation"])
     torch.manual_seed(seed)
-    files = [*map(encoded.joinpath, task.training), encoded / task.development]
-    training, development = head.read(files[:-1]), head.read(files[-1])
-    model = head.build(encoders.read(encoder, settings))
-    steps = total_steps(settings, len(training))
+    model = lesson.build(encoders.read(encoder, settings))
+    steps = lesson.course.steps
     stand_in = encoders.is_stand_in(encoder)
-    facts = {"task": task.name, "version": task.version, "seed": seed}
-    key = resume.key(facts, settings, [*files, *encoder.glob("*.safetensors")])
+    key = resume.key(dict(lesson.facts), settings, [*lesson.files, *encoder.glob("*.safetensors")])
     state = resume.State(cell, key, settings["save_minutes"])
     state.forget_others()
     if rank == 0:
@@ -118,7 +114,7 @@ def learn(
 
         lines = progress(name, steps, world, settings["precision"], device) if rank == 0 else None
         before = since_start()
-        outcome = train(head, model, training, development, settings, seed, report, state, lines)
+        outcome = follow(lesson.course, model, settings, seed, report, state, lines)
         for entry in outcome.curve:
             if entry["step"] not in reported:  # by the process that was killed, perhaps not either
                 report(entry)
@@ -131,10 +127,11 @@ def learn(
                 | {"tokens_per_second": outcome.tokens * world / max(working, 1e-9)},
             )
         record = {
-            "task": task.name,
-            "task_version": task.version,
+            "method": tags["method"],
+            "tasks": [task.name for task in lesson.tasks],
+            "task_versions": [task.version for task in lesson.tasks],
             "seed": seed,
-            "rows": len(training),
+            "rows": lesson.rows,
             "steps": len(outcome.curve),
             "best_step": outcome.best_step,
             "development": round(outcome.best, 4),
@@ -143,7 +140,7 @@ def learn(
             "settings": settings,
         }
         return Trained(
-            head, outcome, encoder, encoded, settings, record, recorder, state, rank == 0
+            lesson.head, outcome, encoder, encoded, settings, record, recorder, state, rank == 0
         )
 
     if rank != 0:
@@ -152,30 +149,12 @@ def learn(
     with tracking.cell(
         study,
         name,
-        {
-            "seed": str(seed),
-            "method": method_of(task),
-            "stand_in_encoder": str(stand_in).lower(),
-            **tags,
-        },
+        {"seed": str(seed), "stand_in_encoder": str(stand_in).lower(), **tags},
         {**settings, "seed": seed, "steps": steps, "ranks": world},
-        {f"{task.name}-train": files[0].parent},
+        {f"{path.parts[-3]}-train": path.parent for path in lesson.files},
         remember=state.folder / "mlflow-run",
     ) as recorder:
         yield train_with(recorder)
-
-
-def method_of(task: Task) -> str:
-    """What scores.csv says of a cell that trains on a task's own data, or on a translation."""
-    return TRAIN if task.translated else "plain"
-
-
-def labelled(task: Task, encoded: Path) -> Task:
-    """The task with its labels: those of CCG are in a file beside the encoded data."""
-    if task.labels or task.head != "tagging":
-        return task
-    labels = json.loads((encoded / task.name / "labels.json").read_text())
-    return dataclasses.replace(task, labels=tuple(labels))
 
 
 def progress(name: str, steps: int, world: int, precision: str, device: torch.device) -> Progress:

@@ -16,6 +16,7 @@ from stages.learning.batches import FIRST_POSITION, Batch
 from stages.learning.xlmr import XLMR, Config
 
 PRECISIONS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+MASK = "<mask>"
 # what belongs to an encoder besides its weights and configuration
 COMPANIONS = ("tokenizer*", "special_tokens_map.json", "*.model", "pretraining_sizes.csv")
 
@@ -103,6 +104,37 @@ def longest(folder: Path) -> int:
     """The tokens of the longest sequence that the encoder in `folder` has positions for."""
     config = json.loads((folder / "config.json").read_text())
     return int(config["max_position_embeddings"]) - FIRST_POSITION
+
+
+def vocabulary(folder: Path) -> tuple[int, int]:
+    """The size of the vocabulary of the encoder in `folder`, and the number of <mask> in it.
+
+    Raises
+    ------
+    UserError
+        Its tokenizer has no <mask>.
+    """
+    size = int(json.loads((folder / "config.json").read_text())["vocab_size"])
+    added = json.loads((folder / "tokenizer.json").read_text()).get("added_tokens", [])
+    for token in added:
+        if token["content"] == MASK and token["id"] < size:
+            return size, int(token["id"])
+    raise UserError(
+        f"{folder}/tokenizer.json: no token {MASK} among the first {size}: masked language "
+        "modelling needs an encoder whose tokenizer has it."
+    )
+
+
+def language_head(folder: Path) -> dict[str, torch.Tensor]:
+    """The pretrained head for masked tokens that is stored with the encoder, as XLM-R's is; {}."""
+    found = {}
+    for path in sorted(folder.glob("model*.safetensors")):
+        with safe_open(path, framework="pt") as stored:
+            for name in stored.keys():  # noqa: SIM118 - not a dict
+                short = name.removeprefix("lm_head.")
+                if short != name and not short.startswith("decoder."):
+                    found[short] = stored.get_tensor(name).to(torch.float32, copy=True)
+    return found
 
 
 def is_stand_in(folder: Path) -> bool:

@@ -129,11 +129,23 @@ def start(model: nn.Module, settings: dict[str, Any], world: int) -> Any:
         "wall_clock_breakdown": False,
         "steps_per_print": 10**9,
     }
+    if settings["zero_stage"] == 3:
+        _lend(model)
     engine, *_ = deepspeed.initialize(model=model, optimizer=optimizer, config=config)
     if world == 1 and _is_plain(engine):
         # one rank has nobody to average gradients with; DeepSpeed copies them twice to do so
         engine.enable_backward_allreduce = False
     return engine
+
+
+def _lend(model: nn.Module) -> None:
+    """Let ZeRO-3 bring what a module reads of others (its `borrowed()`) for its forward pass."""
+    from deepspeed.runtime.zero.partition_parameters import register_external_parameter
+
+    for module in model.modules():
+        borrowed: Any = getattr(module, "borrowed", tuple)
+        for parameter in borrowed():
+            register_external_parameter(module, parameter)
 
 
 def _zero(settings: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Train: one model on one English training set, the best weights by English development data."""
+"""Train: one model through a course of batches, the best weights by English development data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from torch import nn
 
 from stages.errors import UserError
 from stages.learning import engine as deepspeed_engine
-from stages.learning.batches import Batch, evenly, passes, training_rows
+from stages.learning.batches import passes
+from stages.learning.course import Course, OneTask
 from stages.learning.heads import Examples, Head
 from stages.learning.progress import Progress
 from stages.learning.resume import State
@@ -58,13 +59,6 @@ class Outcome:
             self.seconds[name] = self.seconds.get(name, 0.0) + value
 
 
-def total_steps(settings: dict[str, Any], rows: int) -> int:
-    """Optimizer steps of a run: its epochs, cut at `max_steps` where that is given."""
-    steps = -(-rows * settings["epochs"] // settings["batch_size"])
-    steps = round(steps) if steps >= 1 else 1
-    return min(steps, settings["max_steps"]) if settings["max_steps"] else steps
-
-
 def train(
     head: Head,
     model: nn.Module,
@@ -76,11 +70,25 @@ def train(
     state: State | None = None,
     progress: Progress | None = None,
 ) -> Outcome:
-    """Fine-tune `model` and leave its best weights in place.
+    """Fine-tune `model` on one task: see `follow`."""
+    course = OneTask(head, training, development, settings, seed)
+    return follow(course, model, settings, seed, report, state, progress)
+
+
+def follow(
+    course: Course,
+    model: nn.Module,
+    settings: dict[str, Any],
+    seed: int,
+    report: Callable[[Entry], None],
+    state: State | None = None,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Train `model` through a course and leave its best weights in place.
 
     The loss of a step is the mean over all items of its rows, however they are divided over ranks,
     accumulation and passes of at most `training_tokens` tokens. Every `selection_every` steps, and
-    at the end, the task's main metric on `selection_examples` of the English development set
+    at the end, the course's metric on `selection_examples` of the English development set
     decides (ties keep the earlier); training stops after `selection_patience` evaluations without
     gain. Rows and dropout of a step depend on the seed and the step alone, so that a run goes on
     from weights and moments.
@@ -94,9 +102,9 @@ def train(
     _, world, device = deepspeed_engine.join_ranks()
     begun = time.monotonic()
     engine = deepspeed_engine.start(model.to(device), settings, world)
-    outcome = Outcome(engine, total_steps(settings, len(training)))
+    outcome = Outcome(engine, course.steps)
     outcome.seconds["engine"] = time.monotonic() - begun
-    run = _Run(head, training, development, settings, seed, outcome)
+    run = _Run(course, settings, seed, outcome)
 
     def tell(entry: Entry) -> None:
         report(entry)
@@ -109,23 +117,12 @@ def train(
 
 
 class _Run:
-    """One run of `train`."""
+    """One run of `follow`."""
 
-    def __init__(
-        self,
-        head: Head,
-        training: Any,
-        development: Any,
-        settings: dict[str, Any],
-        seed: int,
-        outcome: Outcome,
-    ):
-        self.head, self.settings, self.seed, self.outcome = head, settings, seed, outcome
+    def __init__(self, course: Course, settings: dict[str, Any], seed: int, outcome: Outcome):
+        self.course, self.settings, self.seed, self.outcome = course, settings, seed, outcome
         self.engine, self.device = outcome.engine, outcome.engine.device
         self.rank, self.world = torch.distributed.get_rank(), torch.distributed.get_world_size()
-        self.training, self.widths = training, head.widths(training)
-        wanted = evenly(len(development), settings["selection_examples"])
-        self.development = development.take(wanted)
         self.best: dict[str, torch.Tensor] = {}
 
     def go(self, report: Callable[[Entry], None], state: State | None) -> None:
@@ -201,24 +198,24 @@ class _Run:
 
     def step(self, step: int) -> torch.Tensor:
         """Do one optimizer step; return the share of this rank in the loss."""
-        settings, engine, head = self.settings, self.engine, self.head
-        rows = training_rows(len(self.training), step, settings["batch_size"], self.seed)
+        settings, engine = self.settings, self.engine
+        drawn = self.course.draw(step)
         torch.manual_seed(_draw(self.seed, step, self.rank))
         # DeepSpeed takes the mean over ranks; with this factor it is that over the step's items
-        factor = self.world / head.weight(self.training, rows)
+        factor = self.world / drawn.weight
         mine = []
-        for turn in rows.reshape(settings["accumulation"], self.world, -1):
-            mine += passes(turn, self.widths, settings.get("training_tokens"))[self.rank]
+        for turn in drawn.rows.reshape(settings["accumulation"], self.world, -1):
+            mine += passes(turn, drawn.widths, settings.get("training_tokens"))[self.rank]
         deepspeed_engine.set_rate(engine, deepspeed_engine.rate(step, self.outcome.steps, settings))
         losses = []
         done = engine.module.encoder.flops
         for number, some in enumerate(mine, start=1):
             with self.clock("data"):
-                batch: Batch = head.batch(self.training, some).to(self.device)
+                batch = drawn.batch(some).to(self.device)
                 self.outcome.tokens += batch.tokens.shape[1]
             engine.set_gradient_accumulation_boundary(number == len(mine))
             with self.clock("forward"):
-                loss = head.loss(engine(batch), batch) * factor
+                loss = drawn.head.loss(engine(batch), batch) * factor
             with self.clock("backward"):
                 engine.backward(loss, scale_wrt_gas=False)
             with self.clock("step"):
@@ -251,9 +248,8 @@ class _Run:
     def select(self, entry: Entry) -> None:
         """Measure on development data; keep the weights if they are the best so far."""
         outcome = self.outcome
-        predictions = self.head.predict(self.engine, self.development, self.device)
-        scores = self.head.score(predictions, self.head.task.name, "en")
-        value = entry["development"] = next(iter(scores.values()))
+        entry.update(self.course.develop(self.engine, self.device))
+        value = entry["development"]
         if value > outcome.best:
             outcome.best, outcome.best_step, outcome.stale = value, int(entry["step"]), 0
             self.best = deepspeed_engine.copy(self.engine)

@@ -89,6 +89,22 @@ class Calibration:
         found[INTERVAL] = found[INTERVAL].where(kept)
         return found
 
+    def methods(self, methods: pd.DataFrame) -> pd.DataFrame:
+        """Return methods.csv without the intervals and p of the drop that fail.
+
+        Those of a difference are for the runs at hand, whatever the world, and are printed so.
+        """
+        if "model" not in methods:
+            return methods
+        found, within = methods.copy(), methods["model"] == "within families"
+        for quantity, what, columns in (
+            ("slope, within families", COVERAGE, ["slope_low", "slope_high"]),
+            (R_WITHIN, COVERAGE, ["r_slope_low", "r_slope_high"]),
+            (P_WITHIN, POSITIVES, ["slope_p"]),
+        ):
+            found[columns] = found[columns].where(within & self.holds(quantity, what))
+        return found
+
     def uncertainty(self, uncertainty: pd.DataFrame) -> pd.DataFrame:
         """Return uncertainty.csv, without the interval for languages and seeds if that fails."""
         kept = self.holds("slope, languages and seeds (2 seeds)", COVERAGE)

@@ -3,75 +3,134 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from stages.statistics.outcomes import RETRIEVED
+from stages.statistics.outcomes import BASELINE, PLAIN, RETRIEVED
 from stages.tasks.table import TASKS
 from stages.tasks.translations import base_of
 
+MULTI = "multi"
+# claims on a method: its name in claims.csv, and what `method` of scores.csv holds
+METHODS = {MULTI: "multitask", "mlm": "mlm", "translated": "translated"}
 COLUMNS = ["claim", "claimed", "measured", "verdict", "why"]
 # A gain of less than this, in points, is no benefit.
 NO_BENEFIT = 0.5
 
 
 def claims_table(
-    claims: pd.DataFrame, scores: pd.DataFrame, same_data: set[tuple[str, str]], stand_in: bool
+    claims: pd.DataFrame,
+    scores: pd.DataFrame,
+    same_data: set[tuple[str, str]],
+    stand_in: bool,
+    trained: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
     """Judge every claim by the study's scores.
 
     claims : claim, claimed, measure (gain, best gain, no gain, share), intermediate, target
-    scores : of the method `plain`, as `benchmark.headline` returns them; value in percent
+    scores : as `benchmark.headline` returns them; value in percent
+    trained : method and tasks of every intermediate encoder (scores.meta.json)
     A gain is the mean score over all languages with the intermediate task less that without; its
     interval comes from the runs (Welch's t over seeds), so one seed has none. A share is that of
     the intermediate tasks which gain, with Wilson's interval.
     """
-    scores = scores[scores["method"] == "plain"]
-    runs = scores.groupby(["intermediate", "target", "seed"])["value"].mean()
+    runs = runs_of(scores, trained or {})
     present = {(str(i), str(t)) for i, t, _ in runs.index}
+    plain = set(scores.loc[scores["method"] == PLAIN, "intermediate"]) - {BASELINE}
     rows = []
     for claim in claims.fillna("").itertuples(index=False):
-        found = judge(claim, runs, present, same_data)
+        found = judge(claim, runs, present, same_data, plain)
         if stand_in and found["verdict"] != "not run":
             found = {**found, "verdict": "undecided", "why": "the encoder is a random stand-in"}
         rows.append({"claim": claim.claim, "claimed": claim.claimed, **found})
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def runs_of(scores: pd.DataFrame, trained: Mapping[str, Any]) -> pd.Series:
+    """Return mean scores by intermediate, target and seed: plain tasks, and methods by their name.
+
+    A method is the mean of its encoders. MLM and translated data are set against what has the same
+    tasks without them, under the name `before <method>`.
+    """
+    keys = ["intermediate", "target", "seed"]
+    every = scores.groupby(["method", *keys])["value"].mean()
+    plain = every[every.index.get_level_values("method") == PLAIN].droplevel("method")
+    parts = [plain]
+    for name, adds in METHODS.items():
+        encoders = {
+            encoder: record
+            for encoder, record in trained.items()
+            if adds in str(record["method"]).split("+")
+        }
+        sets = {f"{name}": list(encoders)}
+        if name != MULTI:
+            others = [counterpart(record, adds, trained) for record in encoders.values()]
+            if not all(others):
+                continue
+            sets[f"before {name}"] = [str(other) for other in others]
+        for label, names in sets.items():
+            chosen = every[every.index.get_level_values("intermediate").isin(names)]
+            if len(chosen):
+                means = chosen.groupby(["target", "seed"]).mean()
+                parts.append(pd.concat({label: means}, names=keys))
+    return pd.concat(parts).sort_index()
+
+
+def counterpart(record: Mapping[str, Any], adds: str, trained: Mapping[str, Any]) -> str | None:
+    """Return the encoder that was trained on the same tasks without what a method adds."""
+    wanted = {base_of(task) for task in record["tasks"]}
+    rest = [part for part in str(record["method"]).split("+") if part != adds]
+    for name, other in trained.items():
+        same = {base_of(task) for task in other["tasks"]} == wanted
+        if same and str(other["method"]) == ("+".join(rest) or PLAIN):
+            return name
+    return None
+
+
 def judge(
-    claim: tuple, runs: pd.Series, present: set[tuple[str, str]], same_data: set[tuple[str, str]]
+    claim: tuple,
+    runs: pd.Series,
+    present: set[tuple[str, str]],
+    same_data: set[tuple[str, str]],
+    plain: set[str],
 ) -> dict[str, str]:
-    """Return measured value, verdict and why for one claim."""
+    """Return measured value, verdict and why for one claim; plain : intermediate tasks by name."""
     task, target = claim.intermediate, claim.target  # type: ignore[attr-defined]
     targets = [target] if target else sorted({t for _, t in present})
-    targets = [t for t in targets if ("none", t) in present]
-    tasks = [task] if task else sorted({i for i, _ in present if i != "none"})
+    base = f"before {task}" if task in METHODS and task != MULTI else "none"
+    targets = [t for t in targets if (base, t) in present]
+    tasks = [task] if task else sorted({i for i, _ in present if i in plain})
     tasks = [i for i in tasks if targets and all((i, t) in present for t in targets)]
     if not targets or not tasks:
-        if target and ("none", target) not in present:
+        if target and (base, target) not in present:
             why = f"the study has no target {target}"
         else:
-            why = f"the study has no intermediate task {task}" if task else "no intermediate task"
+            what = "method" if task in METHODS else "intermediate task"
+            why = f"the study has no {what} {task}" if task else "no intermediate task"
         return {"measured": "", "verdict": "not run", "why": why}
-    gains = {i: gain(runs, dict.fromkeys(targets, i)) for i in tasks}
+    gains = {i: gain(runs, dict.fromkeys(targets, i), 1, base) for i in tasks}
     measure = claim.measure  # type: ignore[attr-defined]
     if measure == "share":
         return share(gains, targets)
     # The largest is what must be nil for "no gain" and positive for "best gain".
     best = {
-        t: max(tasks, key=lambda i, t=t: gain(runs, {t: i})[0])  # type: ignore[misc]
+        t: max(tasks, key=lambda i, t=t: gain(runs, {t: i}, 1, base)[0])  # type: ignore[misc]
         for t in targets
     }
     chosen = dict.fromkeys(targets, task) if measure == "gain" else best
     # What was picked for its gain has to pass for every task that it was picked from.
-    mean, low, high = gain(runs, chosen, 1 if measure == "gain" else len(tasks))
+    mean, low, high = gain(runs, chosen, 1 if measure == "gain" else len(tasks), base)
     names = list(dict.fromkeys(chosen.values()))
     who = names[0] if len(names) == 1 else "the best of each target"
     measured = f"{mean:+.1f} points ({who})".replace("-", "−")
     if math.isfinite(low):
         measured += f", 95% interval {low:.1f} to {high:.1f}".replace("-", "−")
     reasons = []
+    if base != "none":
+        reasons.append("against the same tasks without it")
     if len(tasks) > 1:
         reasons.append(f"best of {len(tasks)} on the same scores, interval corrected for that")
     same = [f"{i} on {t}" for t, i in chosen.items() if (i, t) in same_data]
@@ -106,11 +165,13 @@ def share(gains: dict[str, tuple[float, float, float]], targets: list[str]) -> d
     return {"measured": measured, "verdict": verdict, "why": "by whether more than half gain"}
 
 
-def gain(runs: pd.Series, chosen: dict[str, str], choices: int = 1) -> tuple[float, float, float]:
+def gain(
+    runs: pd.Series, chosen: dict[str, str], choices: int = 1, base: str = "none"
+) -> tuple[float, float, float]:
     """Return the mean gain over targets and its 95% interval over seeds; NaN ends for one seed.
 
     chosen : the intermediate task of each target; choices : how many tasks each was chosen from,
-        on the same scores (Bonferroni)
+        on the same scores (Bonferroni); base : what it is a gain over
     XQuAD and MLQA are evaluated on one training run: their seeds are the same draws. Targets
     without training (BUCC, Tatoeba) have one run: they add to the mean, not to its error.
     """
@@ -119,10 +180,10 @@ def gain(runs: pd.Series, chosen: dict[str, str], choices: int = 1) -> tuple[flo
     arms: dict[tuple[str, str], list[pd.Series]] = {}
     means = []
     for target, task in chosen.items():
-        pair = [runs.xs((name, target)) for name in (task, "none")]
+        pair = [runs.xs((name, target)) for name in (task, base)]
         means.append(pair[0].mean() - pair[1].mean())
         if target not in RETRIEVED:
-            for name, arm in zip((task, "none"), pair, strict=True):
+            for name, arm in zip((task, base), pair, strict=True):
                 arms.setdefault((name, trained_on(target)), []).append(arm)
     mean = float(np.mean(means))
     variances, terms = [], []

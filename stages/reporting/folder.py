@@ -21,6 +21,7 @@ class Statistics:
     robustness: pd.DataFrame
     slopes: pd.DataFrame
     interactions: pd.DataFrame
+    methods: pd.DataFrame
     uncertainty: pd.DataFrame
     specifications: pd.DataFrame
     influence: pd.DataFrame
@@ -43,6 +44,7 @@ class Statistics:
             robustness=calibration.correlations(marked(read(folder / "robustness.csv"))),
             slopes=marked(calibration.slopes(read(folder / "slopes.csv"))),
             interactions=marked(calibration.interactions(read(folder / "interactions.csv"))),
+            methods=calibration.methods(read(folder / "methods.csv")),
             uncertainty=marked(calibration.uncertainty(read(folder / "uncertainty.csv"))),
             specifications=marked(read(folder / "specifications.csv.gz")),
             influence=marked(read(folder / "influence.csv")),

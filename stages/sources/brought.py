@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from stages.sources import bucc, ccgbank, treebanks
+from stages.sources import bucc, ccgbank, texts, treebanks
 from stages.sources.origin import Origin, Rows
 from stages.tasks import Task
 
@@ -24,6 +24,8 @@ def read(task: Task, path: Path, listed: bool) -> Iterator[tuple[str, str, Rows,
     """
     if task.brought == "bucc2018":
         return bucc.read(task, path, listed)
+    if task.brought == "text":
+        return texts.read(task, path, listed)
     reader = {"ccgbank": ccgbank.read, "treebanks": treebanks.read}[task.brought or ""]
     return reader(task, path)
 

@@ -18,6 +18,7 @@ from stages.tasks import Source, Task
 # How far an answer may be from its offset: the hub's XTREME configurations had their contexts
 # and answers stripped of blanks at the ends, and their offsets left as they were.
 REACH = 16
+NO_TEXT = ("", "NS")  # PAWS-X writes NS where nothing was translated
 
 
 def read(task: Task, source: Source, language: str, origins: Sequence[Origin]) -> Rows:
@@ -183,10 +184,24 @@ def _retrieval(task: Task, language: str, shards: Shards) -> Rows:
     )
 
 
+def _text(task: Task, language: str, shards: Shards) -> Rows:
+    """The different texts of all columns; blanks and the sign of a missing translation are left."""
+    columns = shards.column("text")
+    texts: dict[str, str] = {}
+    for row, found in enumerate(columns):
+        for number, text in enumerate(found):
+            if not isinstance(text, str):
+                raise shards.wrong(row, "expected text", text)
+            if text.strip() not in NO_TEXT:
+                texts.setdefault(text.strip(), f"{row}-{number}")
+    return Rows({"id": list(texts.values()), "text": list(texts)})
+
+
 READERS: Mapping[str, Callable[[Task, str, Shards], Rows]] = {
     "pair": _pair,
     "choice": _choice,
     "tagging": _tagging,
     "span": _span,
     "retrieval": _retrieval,
+    "text": _text,
 }

@@ -8,6 +8,7 @@ import pandas as pd
 from stages.tasks.table import TASKS
 
 BASELINE = "none"
+PLAIN = "plain"
 OUTCOMES = ("drop", "relative_drop", "logit_drop", "change")
 UNITS = {
     "drop": "percentage points",
@@ -23,7 +24,7 @@ RETRIEVED = {name for name, task in TASKS.items() if task.head in ("retrieval", 
 
 def source_name(method: str, intermediate: str) -> str:
     """Return how a row of scores is called in every table: its intermediate task or method."""
-    if method == "plain":
+    if method == PLAIN:
         return intermediate
     return method if intermediate == BASELINE else f"{method}+{intermediate}"
 
@@ -38,8 +39,9 @@ def degradation(scores: pd.DataFrame, reference: str = "en") -> pd.DataFrame:
                      candidates is not the usual one: hits among fewer are easier
       relative_drop  the same in percent of English
       logit_drop     difference of log odds; 0 and 100% count as half an item
-      change         drop without intermediate training minus drop with it, of the same method;
-                     missing for the baseline itself and where no baseline was run
+      change         drop without intermediate training minus drop with it, of the same method
+                     where that has a baseline of its own, else of plain training; missing for the
+                     baseline itself and where no baseline was run
     """
     table = scores.assign(
         source=[
@@ -70,7 +72,10 @@ def degradation(scores: pd.DataFrame, reference: str = "en") -> pd.DataFrame:
     )
     baseline = rows[rows["intermediate"] == BASELINE].set_index(["method", "target", "language"])
     index = pd.MultiIndex.from_frame(rows[["method", "target", "language"]])
-    rows["change"] = baseline["drop"].reindex(index).to_numpy() - rows["drop"]
+    plain = pd.MultiIndex.from_frame(rows.assign(method=PLAIN)[["method", "target", "language"]])
+    own, shared = (baseline["drop"].reindex(keys).to_numpy() for keys in (index, plain))
+    before = np.where(np.isnan(own), shared, own)
+    rows["change"] = before - rows["drop"]
     rows.loc[rows["intermediate"] == BASELINE, "change"] = np.nan
     return rows
 

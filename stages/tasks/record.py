@@ -13,8 +13,10 @@ METRICS: Mapping[str, tuple[str, ...]] = {
     "span": ("f1", "em"),
     "retrieval": ("accuracy",),
     "mining": ("f1",),
+    "text": (),
 }
-WITHOUT_TRAINING = ("retrieval", "mining")
+RETRIEVED = ("retrieval", "mining")  # heads of targets without training
+WITHOUT_TRAINING = (*RETRIEVED, "text")  # unlabelled text is no task of its own
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,8 @@ class Task:
         if self.head == "mining":
             splits = dict.fromkeys(("dev", self.evaluated or "dev"))
             return [(language, split) for language in self.languages for split in splits]
+        if self.head == "text":
+            return [(language, "train") for language in self.languages]
         if self.translated and self.is_trained:
             return [(language, "train") for language in self.languages if language != "en"]
         tested = [(language, self.evaluated) for language in self.languages if self.evaluated]

@@ -36,6 +36,7 @@ DATA: Mapping[str, Columns] = {
     "retrieval": {"id": "string", "sentence": "string", "english": "string"},
     # side is "source" or "english"; gold are the English ids of a source sentence's pairs
     "mining": {"id": "string", "side": "string", "sentence": "string", "gold": "list<string>"},
+    "text": {"id": "string", "text": "string"},
 }
 
 ENCODED: Mapping[str, Columns] = {
@@ -75,6 +76,7 @@ ENCODED: Mapping[str, Columns] = {
         "sentence_ids": "list<int32>",
         "gold": "list<string>",
     },
+    "text": {"id": "string", "ids": "list<int32>"},
 }
 
 

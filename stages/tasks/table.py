@@ -6,12 +6,12 @@ Row counts: XTREME (arXiv 2003.11080), Phang et al. 2020 (arXiv 2005.13013) and 
 from __future__ import annotations
 
 from stages.errors import UserError
-from stages.tasks import choices, pairs, retrievals, spans, taggings, translations
+from stages.tasks import choices, pairs, retrievals, spans, taggings, texts, translations
 from stages.tasks.record import Task
 
 TASKS: dict[str, Task] = {
     record.name: record
-    for room in (pairs, choices, taggings, spans, retrievals)
+    for room in (pairs, choices, taggings, spans, retrievals, texts)
     for record in room.RECORDS
 }
 
