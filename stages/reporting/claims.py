@@ -74,8 +74,8 @@ def runs_of(scores: pd.DataFrame, trained: Mapping[str, Any]) -> pd.Series:
         for label, names in sets.items():
             methods = [trained[one]["method"] for one in names]
             wanted = list(zip(methods, names, strict=True))
-            pairs = every.index.droplevel("seed").droplevel("target")
-            chosen = every[[pair in wanted for pair in pairs]]
+            levels = (every.index.get_level_values(level) for level in ("method", "intermediate"))
+            chosen = every[[pair in wanted for pair in zip(*levels, strict=True)]]
             if len(chosen):
                 means = chosen.groupby(["target", "seed"]).mean()
                 parts.append(pd.concat({label: means}, names=keys))
