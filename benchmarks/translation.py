@@ -90,8 +90,8 @@ def pipeline(model: Any, tokenizer: Any, sentences: list[str]) -> list[str]:
 
 
 def plain(text: str) -> str:
-    """Return a translation without the token of its language, no special one of this tokenizer."""
-    return text.removeprefix("__id__").strip()
+    """Return a translation without the tokens that are no text, special ones or not."""
+    return text.removeprefix("__id__").replace("<unk>", "").strip()
 
 
 ARMS = {"ours": ours, "pipeline": pipeline}
