@@ -79,14 +79,19 @@ def pipeline(model: Any, tokenizer: Any, sentences: list[str]) -> list[str]:
             "translation", model=model, tokenizer=tokenizer, src_lang="en", tgt_lang="id",
             device="cpu",
         )  # fmt: skip
-        return [one["translation_text"].strip() for one in pipe(sentences, **settings)]
+        return [plain(one["translation_text"]) for one in pipe(sentences, **settings)]
     first = tokenizer.get_lang_id("id")
     result = []
     for sentence in sentences:
         inputs = tokenizer(sentence, return_tensors="pt")
         found = model.generate(**inputs, forced_bos_token_id=first, **settings)
-        result.append(tokenizer.decode(found[0], skip_special_tokens=True).strip())
+        result.append(plain(tokenizer.decode(found[0], skip_special_tokens=True)))
     return result
+
+
+def plain(text: str) -> str:
+    """Return a translation without the tokens that are no text, special ones or not."""
+    return text.removeprefix("__id__").replace("<unk>", "").strip()
 
 
 ARMS = {"ours": ours, "pipeline": pipeline}

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from stages import params
 from stages.errors import run
 from stages.tasks import Task, missing
-from stages.tasks.variants import PLAIN, TEXT
+from stages.tasks.variants import TEXT, method
 from stages.writing import replacing_folder
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def train_intermediate(
     from stages.learning.lesson import one_task
 
     teach = partial(one_task, task, encoded, settings, settings["seed"])
-    _train(task.name, PLAIN, teach, encoder, encoded, out, study, settings)
+    _train(task.name, method([task], None), teach, encoder, encoded, out, study, settings)
 
 
 def train_variant(
@@ -60,7 +60,6 @@ def train_variant(
     settings : of the run; of_task : of every base; spec : what params.yaml says of the variant.
     """
     from stages.learning.lesson import variant
-    from stages.tasks.variants import method
 
     mlm = spec.get("mlm")
     teach = partial(
@@ -73,7 +72,7 @@ def train_variant(
 
 def _train(
     name: str,
-    method: str,
+    adds: str,
     teach: Callable[[], Lesson],
     encoder: Path,
     encoded: Path,
@@ -94,7 +93,7 @@ def _train(
         settings=settings,
         seed=settings["seed"],
         name=name,
-        tags={"intermediate": name, "target": "none", "method": method},
+        tags={"intermediate": name, "target": "none", "method": adds},
     ) as trained:
         # every rank gathers the weights, only the first writes them
         writing = replacing_folder(out) if trained.first_rank else nullcontext(out)

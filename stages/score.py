@@ -27,6 +27,7 @@ from stages.errors import UserError, run
 from stages.scoring.items import count, measure, read_items
 from stages.statistics.outcomes import source_name
 from stages.tasks import missing
+from stages.tasks.translations import TRAIN
 from stages.writing import replacing
 
 COLUMNS = [
@@ -90,10 +91,11 @@ def score(
             scored[key] = path
             place = path.parent / "predictions" / target
             rows += score_target(place, cell, target, (languages or {}).get(target, ()))
-        made[str(cell["intermediate"])] = {
-            "method": cell["method"],
-            "tasks": cell.get("tasks", [cell["intermediate"]]),
-        }
+        if TRAIN not in str(cell["method"]).split("+"):  # of the target, not of the encoder
+            made[str(cell["intermediate"])] = {
+                "method": cell["method"],
+                "tasks": cell.get("tasks", [cell["intermediate"]]),
+            }
         if cell.get("development") is not None:
             names = ("method", "intermediate", "target", "seed", "development")
             development.append({name: cell[name] for name in names})

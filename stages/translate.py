@@ -18,6 +18,7 @@ import argparse
 import json
 import shutil
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -205,7 +206,9 @@ def main() -> None:
         "translations without an end"
     )
     if not verdict.accepted:
-        lines = [one.as_line(str(place)) for one in verdict.findings("stop")[:LINES]]
+        stops = verdict.findings("stop")[:LINES]
+        file = f"{name}.train.parquet"
+        lines = [replace(one, file=file).as_line(str(place)) for one in stops]
         raise UserError(
             "\n  ".join([f"the translation {name} is rejected, nothing trains on it:", *lines])
             + f"\nreport: {place / 'index.html'}"

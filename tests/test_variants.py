@@ -155,17 +155,20 @@ def test_a_share_of_0_is_the_plain_method_bit_for_bit(workplace, tiny_encoder) -
 
 
 def test_tasks_of_one_base_are_one_training_set_with_one_head(encoder, place) -> None:
-    import dataclasses
-
     from conftest import ENGINE
     from stages.learning.lesson import variant
     from stages.tasks import find
+    from stages.tasks.variants import method
 
-    other = dataclasses.replace(find("mnli"), name="mnli.id", base="mnli")
-    (place / "mnli.id").symlink_to(place / "mnli")
-    found = variant([find("mnli"), other], encoder, place, ENGINE, {"mnli": ENGINE}, 1, None, None)
+    (place / "mnli.id").mkdir()
+    (place / "mnli.id" / "id").symlink_to(place / "mnli" / "en")
+    tasks = [find("mnli"), find("mnli.id")]
+    found = variant(tasks, encoder, place, ENGINE, {"mnli": ENGINE}, 1, None, None)
     assert found.rows == 2 * 48
     assert found.head is not None and not isinstance(found.course, Mixture)
+    assert method(tasks, None) == "translated"
+    assert method([*tasks, find("csqa")], {"share": 0.1}) == "multitask+translated+mlm"
+    assert method([find("mnli")], {"share": 0}) == "plain"
 
 
 def test_a_batch_that_one_rank_would_not_have_is_refused(encoder, place) -> None:

@@ -72,7 +72,10 @@ def runs_of(scores: pd.DataFrame, trained: Mapping[str, Any]) -> pd.Series:
                 continue
             sets[f"before {name}"] = [str(other) for other in others]
         for label, names in sets.items():
-            chosen = every[every.index.get_level_values("intermediate").isin(names)]
+            methods = [trained[one]["method"] for one in names]
+            wanted = list(zip(methods, names, strict=True))
+            levels = (every.index.get_level_values(level) for level in ("method", "intermediate"))
+            chosen = every[[pair in wanted for pair in zip(*levels, strict=True)]]
             if len(chosen):
                 means = chosen.groupby(["target", "seed"]).mean()
                 parts.append(pd.concat({label: means}, names=keys))

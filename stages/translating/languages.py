@@ -29,10 +29,8 @@ def named(tokenizer: Any, language: str) -> tuple[str, int]:
     UserError
         The tokenizer has no token for the language.
     """
-    codes = [language, "tl"] if language == "tl" else [language]
-    for name, token in [(FLORES.get(language, ""), FLORES.get(language, ""))] + [
-        (code, f"__{code}__") for code in codes
-    ]:
+    flores = FLORES.get(language, "")
+    for name, token in ((flores, flores), (language, f"__{language}__")):
         number = tokenizer.convert_tokens_to_ids(token) if token else None
         if number is not None and number != tokenizer.unk_token_id:
             return name, int(number)

@@ -105,9 +105,10 @@ class Translator:
         else:
             written = self._beams(ids, max(limits))
         self.cut += sum(len(w) >= limit for w, limit in zip(written, limits, strict=True))
-        return [
-            text.strip() for text in self.tokenizer.batch_decode(written, skip_special_tokens=True)
-        ]
+        # an unknown token is no text, though not every version of transformers leaves it out
+        known = [[t for t in row if t != self.tokenizer.unk_token_id] for row in written]
+        texts = self.tokenizer.batch_decode(known, skip_special_tokens=True)
+        return [text.strip() for text in texts]
 
     def _beams(self, ids: list[list[int]], limit: int) -> list[list[int]]:
         inputs, mask = padded(ids, self.model.config.pad_token_id, self.model.device)
