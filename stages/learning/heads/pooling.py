@@ -19,7 +19,7 @@ PAIRS_AT_A_TIME = 4096
 
 def refuse_half(task: str, settings: dict[str, Any]) -> None:
     """Refuse a combination that sees one of the two texts only."""
-    if (settings["pooling"], settings["encoding"]) == ("first", "separate"):
+    if (settings.get("pooling"), settings.get("encoding")) == ("first", "separate"):
         raise UserError(
             f"params.yaml: {task} needs encoding: joint with pooling: first, for the state of <s> "
             "knows its own sequence only; or pooling: segments."
