@@ -249,9 +249,7 @@ def _check_shape(settings: dict[str, Any]) -> None:
         for key in counts:
             _number(f"{section}.{key}", settings[section].get(key), True)
     if (kept := settings["target"].get("keep_models")) not in KEPT:
-        raise UserError(
-            f"params.yaml: target.keep_models is {kept!r}; expected one of {', '.join(KEPT)}."
-        )
+        raise UserError(f"params.yaml: target.keep_models is {kept!r}; expected one of {KEPT}.")
     for seed in [*settings["target"]["seeds"], settings["intermediate"].get("seed")]:
         if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
             raise UserError(f"params.yaml: the seed {seed!r} is no whole number from 0.")

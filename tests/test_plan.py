@@ -102,6 +102,7 @@ def test_windows_may_touch_but_not_leave_a_gap(grid: dict[str, Any]) -> None:
         (("engine", "pooling"), "last", "engine.pooling is 'last'"),
         (("engine", "zero_stage"), 4, "engine.zero_stage is 4"),
         (("target", "xnli"), {"learning_rate": -1}, "target.xnli.learning_rate is -1"),
+        (("target", "keep_models"), True, "target.keep_models is True; expected one of"),
         (("target", "seeds"), [1, 1], "expected a list, not empty, without repeats"),
         (("target", "seeds"), [-1], "the seed -1 is no whole number"),
         (("target", "tasks"), "xnli", "target.tasks is 'xnli'; expected a list"),
