@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from pathlib import Path
 import pytest
 from test_dispatch import clone, run, study  # noqa: F401
 
-SERVER = os.environ.get("MOTO_SERVER") or shutil.which("moto_server")
+SERVER = os.environ.get("MOTO_SERVER")
 DVC = (sys.executable, "-m", "dvc")
 RIGHTS = {
     "Version": "2012-10-17",

@@ -53,7 +53,13 @@ def test_scores_table(cell: Path, tmp_path: Path) -> None:
     assert list(table.columns) == COLUMNS
     assert dict(zip(table["language"], table["value"], strict=True)) == {"en": 75.0, "sw": 25.0}
     assert set(table["n"]) == {4}
-    assert meta == {"encoders": {"encoder": False}, "stand_in": False, "cells": 1}
+    assert meta == {
+        "encoders": {"encoder": False},
+        "stand_in": False,
+        "cells": 1,
+        "intermediate": {"none": {"method": "plain", "tasks": ["none"]}},
+        "development": [],
+    }
     assert summarise(table) == {"none": {"xnli": {"en": 75.0, "others": 25.0, "gap": 50.0}}}
 
 

@@ -88,7 +88,7 @@ def write_study(place: Path, encoder: Path) -> None:
     for name in ("none", "mnli"):
         shutil.copytree(encoder, place / "encoders" / name, dirs_exist_ok=True)
         locked[f"encoders/{name}"] = name * 4 + ".dir"
-    (place / "encoders/mnli/training.json").write_text(json.dumps({"task": "mnli", "seed": 1}))
+    (place / "encoders/mnli/training.json").write_text(json.dumps({"tasks": ["mnli"], "seed": 1}))
     for name, seed, development in (("none", 1, 40.0), ("mnli", 1, 50.0)):
         cell = {"intermediate": name, "target": "xnli", "seed": seed, "development": development}
         folder = place / f"cells/{name}-xnli/seed-{seed}"

@@ -77,7 +77,7 @@ class Model:
 
         record = json.loads((folder / "training.json").read_text())
         settings = record["settings"] | {"activation_checkpointing": False}
-        self.task = find(record["task"])
+        self.task = find(record["tasks"][0])
         if not self.task.labels and self.task.head == "tagging":
             raise UserError(f"{self.task.name} has no labels of its own; it is not served.")
         self.head = head_of(self.task, settings)

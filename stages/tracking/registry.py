@@ -173,7 +173,8 @@ def card(candidate: Candidate, data_version: str) -> str:
     settings = record.get("settings", {})
     kept = ("learning_rate", "batch_size", "epochs", "max_length", "precision")
     about = {
-        "trained on": record.get("task", "nothing: the encoder as it was pretrained"),
+        "trained on": ", ".join(record.get("tasks", ()))
+        or "nothing: the encoder as it was pretrained",
         "after": candidate.intermediate if candidate.task != candidate.intermediate else None,
         "seed": record.get("seed"),
         "rows": record.get("rows"),
