@@ -65,7 +65,7 @@ def ours(model: Any, tokenizer: Any, sentences: list[str]) -> list[str]:
         memory.open_memory(Path(folder) / "en-id.jsonl") as known,
     ):
         Translator(model, tokenizer, "en", "id", length_ratio=0).translate(sentences, known, "x")
-        return [known.get(sentence) or "" for sentence in sentences]
+        return [plain(known.get(sentence) or "") for sentence in sentences]
 
 
 def pipeline(model: Any, tokenizer: Any, sentences: list[str]) -> list[str]:
@@ -90,8 +90,9 @@ def pipeline(model: Any, tokenizer: Any, sentences: list[str]) -> list[str]:
 
 
 def plain(text: str) -> str:
-    """Return a translation without the tokens that are no text, special ones or not."""
-    return text.removeprefix("__id__").replace("<unk>", "").strip()
+    """Return a translation as it is compared: versions write <unk> and the blanks beside it
+    differently."""
+    return "".join(text.removeprefix("__id__").replace("<unk>", "").split())
 
 
 ARMS = {"ours": ours, "pipeline": pipeline}
