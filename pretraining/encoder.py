@@ -69,11 +69,10 @@ def reduce(vectors: Any, axes: Any) -> Any:
 
 
 def save(model: XLMR, folder: Path) -> None:
-    """Write fp16 weights in two shards, the word embeddings alone in the first, and config.json.
+    """Write fp16 weights and config.json as transformers reads them.
 
-    transformers reads them.
-
-    Checkpoints fine-tuned with frozen embeddings share the first shard byte by byte.
+    There are two shards, the word embeddings alone in the first:
+    checkpoints fine-tuned with frozen embeddings share the first shard byte by byte.
     """
     folder.mkdir(parents=True, exist_ok=True)
     state = {
