@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from ruamel.yaml import YAML
 
 from benchmarks import beside
-from stages.encode import encode, load
+from stages.encoding import encode, load
 from stages.errors import UserError
 from stages.learning.batches import evenly
 from stages.learning.heads import head_of

@@ -23,7 +23,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stages.encode import encode, load
+from stages.encoding import encode, load
 from stages.sources import parquet
 from stages.sources.origin import Origin
 from stages.tasks import find, schema

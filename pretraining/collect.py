@@ -1,6 +1,6 @@
 """Collect the sentences that the encoder may learn from.
 
-In:  hub data sets (or a mirror of the hub) and three packages, see params.yaml
+In:  hub data sets (or a mirror of the hub) and packages, see params.yaml
 Out: build/sentences.parquet with source, meaning, language, text; build/packages/
 
 Alone: python -m pretraining.collect
@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from pretraining import hub, packages
+from pretraining import hub, interfaces, packages
 from stages.errors import run
 from stages.writing import replacing
 
@@ -29,7 +29,7 @@ def collect(sources: dict[str, Any], languages: list[str], folder: Path) -> list
     where = os.environ.get("PRETRAINING_HUB", sources["hub"])
     archives = {
         name: packages.fetch(sources[name], folder)
-        for name in ("annotations", "declaration", "words")
+        for name in ("annotations", "declaration", "words", "dialogues", *interfaces.READERS)
     }
     rows = itertools.chain(
         hub.read_xnli(where),
@@ -39,6 +39,11 @@ def collect(sources: dict[str, Any], languages: list[str], folder: Path) -> list
         packages.read_annotations(archives["annotations"], languages),
         packages.read_declaration(archives["declaration"], languages),
         packages.read_words(archives["words"], languages, sources["words_per_language"]),
+        packages.read_dialogues(archives["dialogues"], languages),
+        *(
+            interfaces.align(read(archives[name]), "interface", languages)
+            for name, read in interfaces.READERS.items()
+        ),
     )
     kept: dict[tuple[str, str, str], hub.Row] = {}
     for source, meaning, language, text in rows:

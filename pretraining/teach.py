@@ -66,7 +66,10 @@ def plan(table: Any, teacher: list[str], groups: int, seed: int) -> tuple[Any, l
             continue
         if meaning in pivot:
             own = language == "en"
-            kind = "english" if own else ("phrase" if source == "annotations" else "parallel")
+            short = source == "annotations" or (
+                source == "interface" and len(pivot[meaning].split()) < 4
+            )
+            kind = "english" if own else ("phrase" if short else "parallel")
             lessons.append((language, text, target(text if own else pivot[meaning]), kind))
         elif language in teacher:
             lessons.append((language, text, target(text), "own"))

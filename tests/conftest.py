@@ -117,7 +117,7 @@ def workplace(tmp_path: Path, pair_task: Path, tiny_encoder: Path, monkeypatch) 
     import pyarrow.parquet as pq
     from tokenizers import Tokenizer
 
-    from stages.encode import encode
+    from stages.encoding import encode
     from stages.tasks import find
 
     monkeypatch.chdir(tmp_path)

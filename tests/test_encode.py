@@ -14,8 +14,8 @@ from ruamel.yaml import YAML
 
 from conftest import MIRROR, ROOT, needs_mirror
 from stages import params
-from stages.encode import encode, offsets
 from stages.encode import main as encode_main
+from stages.encoding import encode, offsets
 from stages.learning.batches import evenly
 from stages.learning.heads import head_of
 from stages.tasks import find, missing, schema
@@ -45,11 +45,11 @@ def test_ids_labels_and_order(pair_task: Path, tokenizer, tmp_path: Path) -> Non
 
 
 def test_a_slice_of_chunks_reads_the_same(pair_task: Path, tokenizer, monkeypatch) -> None:
-    import stages.encode as module
+    from stages.encoding import tokens
 
     table = pq.read_table(pair_task / "xnli/en/train.parquet")
     whole = encode(table, find("xnli"), tokenizer)
-    monkeypatch.setattr(module, "ROWS_AT_A_TIME", 7)
+    monkeypatch.setattr(tokens, "ROWS_AT_A_TIME", 7)
     assert encode(table, find("xnli"), tokenizer).to_pydict() == whole.to_pydict()
 
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from conftest import MIRROR, needs_mirror
-from stages.encode import check_text, encode
+from stages.encoding import check_text, encode
 from stages.errors import UserError
 from stages.snapshot import snapshot
 from stages.tasks import find

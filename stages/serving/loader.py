@@ -39,7 +39,7 @@ class Encoder:
     """Sentences to vectors: the mean of the last layer's states."""
 
     def __init__(self, folder: Path):
-        from stages.encode import load
+        from stages.encoding import load
         from stages.learning import embed
         from stages.learning import encoder as encoders
 
@@ -70,7 +70,7 @@ class Model:
     def __init__(self, folder: Path):
         from safetensors.torch import load_file
 
-        from stages.encode import load
+        from stages.encoding import load
         from stages.learning import encoder as encoders
         from stages.learning.heads import head_of
         from stages.tasks import find
@@ -95,7 +95,7 @@ class Model:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        from stages.encode import encode
+        from stages.encoding import encode
         from stages.tasks.schema import DATA, arrow
 
         columns = DATA[self.task.head]
