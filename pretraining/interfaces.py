@@ -23,8 +23,9 @@ from pretraining.hub import Row
 
 # Codes of the programs, where they are not the language's own. One variety of a language is read.
 _CODES = {
-    "fil": "tl", "pt": "pt_PT", "zh-Hans": "zh", "zh_Hans": "zh", "pt-BR": "pt", "pt_BR": "pt", "es_ES": "es",
-    "fr_FR": "fr", "bg_BG": "bg", "bn_BD": "bn", "hi_IN": "hi", "sw_TZ": "sw", "ur_PK": "ur",
+    "fil": "tl", "pt": "pt_PT", "pt-BR": "pt", "pt_BR": "pt", "zh-Hans": "zh", "zh_Hans": "zh",
+    "es_ES": "es", "fr_FR": "fr", "bg_BG": "bg", "bn_BD": "bn", "hi_IN": "hi", "sw_TZ": "sw",
+    "ur_PK": "ur",
 }  # fmt: skip
 _FRONTEND = re.compile(r"hass_frontend/static/translations/(.*?)([A-Za-z-]+)-[0-9a-f]{32}\.json$")
 _CORE = re.compile(r"homeassistant/components/(.+/translations/(?:.+\.)?)([A-Za-z-]+)\.json$")
