@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import logging
 import os
 import re
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.errors import UserError
+from stages.tracking.views import VIEWS
 from stages.writing import replacing
 
 EXPERIMENT = "xtreme-distance"
@@ -30,6 +32,14 @@ class Refused(UserError):
 def uri() -> str:
     """The store's address, with its credentials: to connect, not to print."""
     return os.environ.setdefault("MLFLOW_TRACKING_URI", LOCAL)
+
+
+def identity() -> str:
+    """What tells the store from others, without what is secret in its address."""
+    address = uri()
+    if address.startswith("sqlite:///"):
+        address = str(Path(address.removeprefix("sqlite:///")).resolve())
+    return hashlib.sha256(address.encode()).hexdigest()[:16]
 
 
 def clean(text: str) -> str:
@@ -69,7 +79,9 @@ def prepare() -> Any:
             # a server may be given it by two machines at once
             with suppress(MlflowException):
                 client.create_experiment(EXPERIMENT, tags=KIND)
-            client.get_experiment_by_name(EXPERIMENT)
+        experiment = client.get_experiment_by_name(EXPERIMENT)
+        for name in VIEWS.keys() - experiment.tags.keys():
+            client.set_experiment_tag(experiment.experiment_id, name, VIEWS[name])
     return client
 
 
