@@ -320,6 +320,21 @@ def test_credentials_are_never_said(text: str, expected: str) -> None:
     assert store.clean(text) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("HTTPConnectionPool(host='x', port=1): Max retries exceeded with url: /api (Caused by "
+         "ResponseError('too many 503 error responses'))", "it says 503: its database is down"),
+        ("Max retries exceeded (Caused by NewConnectionError('[Errno 111] Connection refused'))",
+         "connection refused"),
+        ("HTTPConnectionPool(host='x', port=1): Read timed out. (read timeout=20)", "timed out"),
+        ("no such table: runs\n[SQL: SELECT]", "no such table: runs"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_in_a_few_words(text: str, expected: str) -> None:
+    assert store.reason(OSError(text)).startswith(expected)
+
+
 def test_nor_logged(place: Path) -> None:
     with tracking.cell("t", "n", {"from": "http://a:b@c"}, {"p": "http://a:b@c"}, {}) as recorder:
         recorder.point(1, {"loss": 1.0})

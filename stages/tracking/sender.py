@@ -4,8 +4,6 @@ A run starts it with its first step, without waiting for it (`ensure`). There is
 store; it sends every 15 seconds, outlives the run, serves the next one, and ends when there was
 nothing to do for half a minute. What it has to say is in .state/mlflow/sender.log; `trouble` is
 what a run says of it.
-
-    python -m stages.tracking.sender 15 30      (seconds between writes, seconds until it ends)
 """
 
 from __future__ import annotations
@@ -93,7 +91,7 @@ def ensure() -> None:
     paths = [code, *filter(None, [os.environ.get("PYTHONPATH")])]
     with (ROOT / "sender.log").open("ab") as log:
         started[identity()] = subprocess.Popen(
-            [sys.executable, "-m", "stages.tracking.sender", *seconds],
+            [sys.executable, "-c", "from stages.tracking.sender import main; main()", *seconds],
             env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -115,7 +113,10 @@ def _trouble() -> Path:
 
 
 def main() -> None:
-    """Be the one that sends; another one that is there already is enough."""
+    """Be the one that sends; another one that is there already is enough.
+
+    Arguments: seconds between writes, seconds without work until it ends.
+    """
     os.nice(10)
     for _ in range(TRIES):
         try:
@@ -127,7 +128,3 @@ def main() -> None:
         # a run may have seen the lock just before it was let go
         if set(names()) <= left:
             return
-
-
-if __name__ == "__main__":
-    main()

@@ -85,6 +85,19 @@ def prepare() -> Any:
     return client
 
 
+def reason(error: Exception) -> str:
+    """What is wrong, in a few words."""
+    text = str(error)
+    if found := re.search(r"too many (\d{3}) error responses", text):
+        # MLflow's server answers 503 as long as its database is away
+        database = ": its database is down, or it is busy" if found[1] == "503" else ""
+        return f"it says {found[1]}{database}"
+    for words, short in (("Connection refused", "connection refused"), ("timed out", "timed out")):
+        if words in text:
+            return short
+    return clean((text.splitlines() or [""])[0][:300]).rstrip(".")
+
+
 @contextmanager
 def locked() -> Iterator[None]:
     """Hold the store's lock on this machine.
@@ -119,7 +132,7 @@ def answering() -> Iterator[None]:
     try:
         yield
     except (MlflowException, RequestException, SQLAlchemyError, OSError) as error:
-        text = clean((str(error).splitlines() or [""])[0][:300]).rstrip(".")
+        text = reason(error)
         if getattr(error, "error_code", None) in REFUSALS:
             raise Refused(f"the MLflow store {clean(uri())} refuses this: {text}.") from error
         raise UserError(
