@@ -285,6 +285,30 @@ sys.exit(f"read: {loaded}" if loaded else 0)
     assert run.info.status == "FINISHED"
 
 
+def test_an_experiment_of_the_queue_logs_beside_its_folder_which_goes_away(
+    place: Path, monkeypatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    queued = place / ".dvc" / "tmp" / "exps" / "tmpabc"
+    queued.mkdir(parents=True)
+    script = """
+from stages import tracking
+from stages.tracking import sender
+sender.SECONDS_OF_LEISURE = 1.0
+with tracking.cell("test", "a -> b", {}, {}, {}) as recorder:
+    recorder.point(1, {"loss": 1.0})
+"""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    words = [sys.executable, "-c", script]
+    subprocess.run(words, cwd=queued, env=environment, check=True, timeout=60)
+    shutil.rmtree(queued)
+    until(lambda: (place / "mlflow.db").exists() and not spool.names(), 60)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{place}/mlflow.db")
+    (run,) = cells()
+    assert (run.info.status, history(run.info.run_id)) == ("FINISHED", {1: 1.0})
+    until(lambda: not sending_now())
+
+
 def test_a_sender_that_was_killed_is_replaced_and_nothing_is_sent_twice(
     place: Path, sending: None
 ) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 from stages.errors import UserError
 from stages.tracking.delivery import Delivery, has_sender, send_all
 from stages.tracking.spool import ROOT, Log, alone, names, warn
-from stages.tracking.store import identity, prepare
+from stages.tracking.store import FOLDER, identity, prepare
 from stages.writing import replacing
 
 SECONDS_BETWEEN_WRITES = 15.0
@@ -92,6 +92,7 @@ def ensure() -> None:
     with (ROOT / "sender.log").open("ab") as log:
         started[identity()] = subprocess.Popen(
             [sys.executable, "-c", "from stages.tracking.sender import main; main()", *seconds],
+            cwd=FOLDER,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -23,10 +23,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stages.tracking.store import clean, identity
+from stages.tracking.store import FOLDER, clean, identity
 from stages.writing import replacing
 
-ROOT = Path(".state") / "mlflow"
+ROOT = FOLDER / ".state" / "mlflow"
 # an artifact of a run is what a person reads; what is large of a model is DVC's to keep
 LARGE = ("*.safetensors", "tokenizer*", "*.model")
 # seconds that a writer waits for one that looks whether it is alone, or is just gone

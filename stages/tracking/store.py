@@ -21,6 +21,18 @@ EXPERIMENT = "xtreme-distance"
 KIND = {"mlflow.experimentKind": "custom_model_development"}
 LOCAL = "sqlite:///mlflow.db"
 LOCK = ".mlflow.lock"
+
+
+def study_folder() -> Path:
+    """Where runs are logged: here, but beside the folder of a queued experiment, which goes."""
+    here = Path.cwd()
+    for place in (here, *here.parents):
+        if place.parts[-3:] == (".dvc", "tmp", "exps"):
+            return place.parents[2]
+    return Path()
+
+
+FOLDER = study_folder()
 # what MLflow answers to an entry that it will never take, however often it is sent
 REFUSALS = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
 
@@ -38,7 +50,7 @@ def identity() -> str:
     """What tells the store from others, without what is secret in its address."""
     address = uri()
     if address.startswith("sqlite:///"):
-        address = str(Path(address.removeprefix("sqlite:///")).resolve())
+        address = str((FOLDER / address.removeprefix("sqlite:///")).resolve())
     return hashlib.sha256(address.encode()).hexdigest()[:16]
 
 
@@ -80,6 +92,7 @@ def prepare() -> Any:
             with suppress(MlflowException):
                 client.create_experiment(EXPERIMENT, tags=KIND)
         experiment = client.get_experiment_by_name(EXPERIMENT)
+        assert experiment
         for name in VIEWS.keys() - experiment.tags.keys():
             client.set_experiment_tag(experiment.experiment_id, name, VIEWS[name])
     return client
