@@ -1,4 +1,4 @@
-"""The sample study on few steps, by `dvc repro` and by two Ray workers that share no folder.
+"""Part of the sample study, by `dvc repro` and by two Ray workers that share no folder.
 
     pip install --requirement requirements-ray.txt
     python -m benchmarks.dispatching                       same scores, byte for byte?
@@ -65,7 +65,9 @@ def make(folder: Path, steps: int) -> Path:
     study = folder / "study"
     run(folder, "git", "clone", "--quiet", str(ROOT), str(study))
     conf = study / "conf" / "study" / "sample.yaml"
-    text = re.sub(r"max_steps: .*", f"max_steps: {steps}", conf.read_text())
+    # one intermediate task, two encoders, four cells: every kind of stage, in minutes on one core
+    text = conf.read_text().replace(", qqp", "")
+    text = re.sub(r"max_steps: .*", f"max_steps: {steps}", text)
     conf.write_text(re.sub(r"seeds: .*", "seeds: [1]", text))
     run(study, sys.executable, "-m", "stages.compose", "sample")
     run(study, "dvc", "pull", "--quiet", "data.dvc", "encoder.dvc")

@@ -47,6 +47,12 @@ ENGINE = {
 }
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_sent_beside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs are logged to disk; a test that looks at the store calls `tracking.deliver`."""
+    monkeypatch.setattr("stages.tracking.sender.ensure", lambda: None)
+
+
 @pytest.fixture(scope="session")
 def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An XLM-R of 2 layers x 32 with a vocabulary of 90 pieces, on disk."""

@@ -14,6 +14,7 @@ import torch
 from cells import learn
 
 from conftest import ENGINE, ROOT
+from stages import tracking
 from stages.intermediate import copy_baseline, train_intermediate
 from stages.target import train_target
 from stages.tasks import find
@@ -82,6 +83,7 @@ def test_a_target_cell_predicts_every_language_and_logs_itself(workplace, tiny_e
         best = np.array(rows["logits"].to_pylist()).argmax(1)
         assert rows["prediction"].to_pylist() == [task.labels[i] for i in best]
 
+    tracking.deliver()
     client = mlflow.MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
     experiment = client.get_experiment_by_name("xtreme-distance").experiment_id
     runs = client.search_runs([experiment])

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from stages import tracking
 from stages.errors import UserError
 from stages.learning import embed as embedding
 from stages.learning.batches import Ragged
@@ -122,6 +123,7 @@ def test_a_cell_of_retrieval(workplace: Path, tiny_encoder: Path) -> None:
     cell = json.loads((folder / "cell.json").read_text())
     assert (cell["intermediate"], cell["target"], cell["seed"]) == ("mnli", "retrieval", 0)
     assert cell["splits"] == {"tatoeba": "validation", "bucc2018": "test"}
+    tracking.deliver()
     client = mlflow.MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
     experiment = client.get_experiment_by_name("xtreme-distance").experiment_id
     (child,) = (r for r in client.search_runs([experiment]) if r.data.tags["kind"] == "cell")

@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from conftest import ENGINE, ROOT
-from stages import params, target
+from stages import params, target, tracking
 from stages.errors import UserError
 from stages.intermediate import train_intermediate
 from stages.learning import encoder as encoders
@@ -64,6 +64,7 @@ def test_one_training_run_of_squad_serves_xquad_and_mlqa(workplace: Path, tiny_e
     cell = json.loads((folder / "cell.json").read_text())
     assert cell["target"] == "squad"
     assert cell["splits"] == {"xquad": "validation", "mlqa": "test"}
+    tracking.deliver()
     client = mlflow.MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
     experiment = client.get_experiment_by_name("xtreme-distance").experiment_id
     (child,) = (r for r in client.search_runs([experiment]) if r.data.tags["kind"] == "cell")

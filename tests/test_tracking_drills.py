@@ -20,11 +20,12 @@ from mlflow.tracking import MlflowClient
 from test_tracking import cells, history, opened, place, until
 from test_tracking_models import write_study
 
+from conftest import ROOT
 from stages import tracking
-from stages.tracking import spool
+from stages.tracking import sender, spool, store
 
 __all__ = ["place"]  # a fixture
-cell_room = sys.modules["stages.tracking.cell"]
+ensure = sender.ensure
 
 
 class Server:
@@ -75,11 +76,24 @@ class Server:
 
 
 @pytest.fixture
-def server(place: Path, monkeypatch) -> Iterator[Server]:
+def sending(place: Path, monkeypatch) -> Iterator[None]:
+    """The process that sends, as it is but for its times."""
+    monkeypatch.setattr(sender, "ensure", ensure)
+    monkeypatch.setattr(sender, "SECONDS_BETWEEN_WRITES", 0.1)
+    monkeypatch.setattr(sender, "SECONDS_OF_LEISURE", 1.0)
+    yield
+    until(lambda: not sending_now())
+
+
+def sending_now() -> bool:
+    return sender.has_sender(store.identity())
+
+
+@pytest.fixture
+def server(place: Path, sending: None, monkeypatch) -> Iterator[Server]:
     made = Server(place)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", made.address)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "4")
-    monkeypatch.setattr(cell_room, "SECONDS_BETWEEN_WRITES", 0.1)
     yield made
     made.kill()
 
@@ -87,41 +101,44 @@ def server(place: Path, monkeypatch) -> Iterator[Server]:
 def test_a_server_that_stops_hangs_and_dies_costs_no_point(
     server: Server, tiny_encoder: Path, capsys
 ) -> None:
-    def tries(more: int) -> None:
-        before = recorder.sender.tries if recorder.sender else 0
-        until(lambda: recorder.sender and recorder.sender.tries >= before + more)
+    def sent(step: int) -> bool:
+        """Whether the store has that step: what a person sees of a run that goes on."""
+        return any(step in history(run.info.run_id) for run in cells())
 
     server.start("mlflow.db")
     (server.folder / "model").mkdir()
     (server.folder / "model" / "config.json").write_text("{}")
     with opened() as recorder:
         recorder.point(1, {"loss": 1.0})
-        tries(2)
+        until(lambda: sent(1))
         server.process.send_signal(signal.SIGSTOP)  # it takes what is sent, and answers too late
         recorder.point(2, {"loss": 2.0})
-        tries(1)
+        until(sender.trouble)
         server.process.send_signal(signal.SIGCONT)
         recorder.point(3, {"loss": 3.0})
-        tries(2)
+        until(lambda: sent(3) and not sender.trouble())
         server.kill()
         recorder.point(4, {"loss": 4.0})
-        tries(2)
+        until(sender.trouble)
         server.start("mlflow.db")
         recorder.point(5, {"loss": 5.0})
         recorder.artifacts(server.folder / "model", "model")
+    until(lambda: not spool.names())
     (run,) = cells()
     assert run.info.status == "FINISHED"
     assert history(run.info.run_id) == {step: float(step) for step in range(1, 6)}
-    assert spool.names() == []
+    assert capsys.readouterr().err.count("Training goes on") == 1
 
     # killed for good in the middle: another server, which knows nothing, gets all of it
     with opened() as recorder:
         recorder.point(1, {"loss": 1.0})
-        tries(2)
+        until(lambda: len(cells()) == 2)
         server.kill()
         recorder.point(2, {"loss": 2.0})
         recorder.artifacts(server.folder / "model", "model")
+        until(sender.trouble)
     assert "The log of 1 run (1 KiB) waits" in capsys.readouterr().err
+    until(lambda: not sending_now())
     server.start("another.db")
     assert tracking.deliver() == f"1 run sent to {server.address}"
     (run,) = cells()
@@ -181,8 +198,7 @@ def test_a_delivery_that_is_killed_sends_nothing_twice(place: Path, monkeypatch,
     assert spool.names() == []
 
 
-def test_eight_cells_that_log_at_once_on_one_file_lose_nothing(place: Path, monkeypatch) -> None:
-    monkeypatch.setattr(cell_room, "SECONDS_BETWEEN_WRITES", 0.05)
+def test_eight_cells_that_log_at_once_on_one_file_lose_nothing(place: Path, sending: None) -> None:
     children = []
     for _ in range(8):
         children.append(os.fork())
@@ -197,7 +213,7 @@ def test_eight_cells_that_log_at_once_on_one_file_lose_nothing(place: Path, monk
             finally:
                 os._exit(status)
     assert [os.waitpid(child, 0)[1] for child in children] == [0] * 8
-    tracking.deliver()  # where the file was locked for longer than a cell waits
+    until(lambda: not spool.names(), 120)
     runs = cells()
     assert [run.info.status for run in runs] == ["FINISHED"] * 8
     assert len({run.data.tags["mlflow.parentRunId"] for run in runs}) == 1
@@ -210,7 +226,36 @@ def test_eight_cells_that_log_at_once_on_one_file_lose_nothing(place: Path, monk
     assert len(parents) == 1
 
 
-def test_what_a_dead_cell_left_is_sent_by_the_next_one(place: Path, monkeypatch) -> None:
+def test_eight_machines_that_send_to_one_file_at_once_lose_nothing(place: Path) -> None:
+    tracking.prepare()
+    children = []
+    for number in range(8):
+        children.append(os.fork())
+        if children[-1] == 0:
+            status = 1
+            try:
+                folder = place / f"machine-{number}"
+                folder.mkdir()
+                os.chdir(folder)
+                sends = sender.Sender(0.0, 0.0)
+                with opened() as recorder:
+                    for step in range(1, 31):
+                        recorder.point(step, {"loss": float(step)})
+                        sends.send()
+                status = not sends.send() or bool(spool.names())
+            finally:
+                os._exit(status)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 8
+    for run in cells():
+        assert history(run.info.run_id) == {step: float(step) for step in range(1, 31)}
+        assert run.info.status == "FINISHED"
+    assert len({run.data.tags["mlflow.parentRunId"] for run in cells()}) == 1
+    assert len(cells()) == 8
+
+
+def test_what_a_killed_cell_left_is_sent_by_the_next_one(
+    place: Path, sending: None, monkeypatch
+) -> None:
     waiting_run(place, monkeypatch, 3)
     if os.fork() == 0:
         with tracking.cell("test", "killed", {}, {}, {}) as recorder:
@@ -219,5 +264,72 @@ def test_what_a_dead_cell_left_is_sent_by_the_next_one(place: Path, monkeypatch)
     os.wait()
     with opened() as recorder:
         recorder.point(1, {"loss": 1.0})
+    until(lambda: not spool.names())
     assert sorted(run.info.status for run in cells()) == ["FINISHED", "FINISHED", "KILLED"]
-    assert spool.names() == []
+
+
+def test_a_cell_s_own_process_never_reads_mlflow(place: Path, sending: None) -> None:
+    script = """
+import sys
+from stages import tracking
+with tracking.cell("test", "a -> b", {}, {}, {}) as recorder:
+    recorder.point(1, {"loss": 1.0})
+loaded = sorted(name for name in sys.modules if name.split(".")[0] in ("mlflow", "sqlalchemy"))
+sys.exit(f"read: {loaded}" if loaded else 0)
+"""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    # nor does it wait for the one that does
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True, timeout=60)
+    tracking.deliver()
+    (run,) = cells()
+    assert run.info.status == "FINISHED"
+
+
+def test_an_experiment_of_the_queue_logs_beside_its_folder_which_goes_away(
+    place: Path, monkeypatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    queued = place / ".dvc" / "tmp" / "exps" / "tmpabc"
+    queued.mkdir(parents=True)
+    script = """
+from stages import tracking
+from stages.tracking import sender
+sender.SECONDS_OF_LEISURE = 1.0
+with tracking.cell("test", "a -> b", {}, {}, {}) as recorder:
+    recorder.point(1, {"loss": 1.0})
+"""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    words = [sys.executable, "-c", script]
+    subprocess.run(words, cwd=queued, env=environment, check=True, timeout=60)
+    shutil.rmtree(queued)
+    until(lambda: (place / "mlflow.db").exists() and not spool.names(), 60)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{place}/mlflow.db")
+    (run,) = cells()
+    assert (run.info.status, history(run.info.run_id)) == ("FINISHED", {1: 1.0})
+    until(lambda: not sending_now())
+
+
+def test_a_sender_that_was_killed_is_replaced_and_nothing_is_sent_twice(
+    place: Path, sending: None
+) -> None:
+    with opened() as recorder:
+        recorder.point(1, {"loss": 1.0})
+        until(lambda: tracking.prepare() and cells())
+        started = sender.started[store.identity()]
+        started.kill()
+        started.wait()
+        recorder.point(2, {"loss": 2.0})
+    until(lambda: not spool.names())
+    (run,) = cells()
+    assert history(run.info.run_id) == {1: 1.0, 2: 2.0}
+    assert run.info.status == "FINISHED"
+
+
+def test_a_damaged_log_does_not_keep_the_sender(place: Path, sending: None) -> None:
+    spool.ROOT.mkdir(parents=True)
+    (spool.ROOT / "a.jsonl").write_bytes(b'\x00\x00\n{"points": [["loss", 1.0, 1, 1]]}\n')
+    with opened() as recorder:
+        recorder.point(1, {"loss": 1.0})
+    assert sender.started[store.identity()].wait(60) == 0
+    assert spool.names() == ["a"]
+    assert 0 < (spool.ROOT / "sender.log").read_text().count("damaged") < 50

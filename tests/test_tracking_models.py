@@ -111,7 +111,8 @@ def test_a_finished_study_is_told_once(place: Path, tiny_encoder: Path) -> None:
     tags = {"intermediate": "mnli", "target": "xnli", "seed": "1"}
     with tracking.cell("s", name, tags, {}, {}) as recorder:
         recorder.point(1, {"loss": 1.0})
-    assert tracking.finish("s") == ["2 model versions registered"]
+    sent, registered = tracking.finish("s")
+    assert sent.startswith("1 run sent") and registered == "2 model versions registered"
     assert tracking.finish("s") == []
     store = client()
     runs = store.search_runs(["1"], "tags.kind = 'cell'")
@@ -177,7 +178,7 @@ def test_a_model_comes_back_with_the_predictions_of_its_cell(workplace, tiny_enc
         "none", task, [task], 3, tiny_encoder, workplace / "encoded", folder, "s", settings
     )
     write_lock(workplace, {"cells/none-xnli": "abc.dir"})
-    assert tracking.finish("s") == ["1 model version registered"]
+    assert tracking.finish("s")[1:] == ["1 model version registered"]
     mlflow.set_tracking_uri(os.environ["MLFLOW_TRACKING_URI"])
     model = mlflow.pyfunc.load_model("models:/s-xnli@baseline")
     rows = pq.read_table(workplace / "data" / "xnli" / "de" / "test.parquet").to_pandas()
@@ -208,3 +209,23 @@ def test_weights_that_are_not_here_come_from_dvc(place: Path, monkeypatch) -> No
     with weights.folder(record, place) as folder:
         assert (folder / "config.json").read_text() == "this"
     assert fetched == [None, "0a1b"]
+
+
+def test_views_show_what_the_runs_have(place: Path, tiny_encoder: Path) -> None:
+    """Columns and charts of the views in MLflow's UI name parameters and metrics that are there."""
+    write_study(place, tiny_encoder)
+    tracking.finish("s")
+    store = client()
+    tags = store.get_experiment("1").tags
+    for name in ("cells", "languages"):
+        saved = json.loads(tags[f"mlflow.sharedViewState.{name}"])
+        assert isinstance(saved["createdAt"], int) and saved["name"] == name.capitalize()
+        state = json.loads(saved["state"])
+        runs = store.search_runs(["1"], state["searchFilter"], order_by=[state["orderByKey"]])
+        there = {f"params.`{key}`" for run in runs for key in run.data.params}
+        there |= {f"metrics.`{key}`" for run in runs for key in run.data.metrics}
+        assert set(state["selectedColumns"]) <= there
+        for chart in state["compareRunCharts"]:
+            shown = [chart[axis]["key"] for axis in ("xaxis", "yaxis") if axis in chart]
+            shown += chart.get("selectedMetrics", [])
+            assert {f"metrics.`{key}`" for key in shown} <= there

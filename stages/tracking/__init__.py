@@ -1,10 +1,11 @@
 """MLflow, the one room that talks to it: a parent run a study, a nested run a cell.
 
     store.py     opening a tracking store, and what is said when it does not answer
+    views.py     columns and charts that MLflow's UI offers from the start
     origin.py    where a run comes from: commit, data version, stage
     spool.py     the file on disk that a run logs to
     delivery.py  from that file to the store: once, in order, whenever the store answers
-    sender.py    the thread that does so while a run goes on
+    sender.py    the process that does so beside the runs
     cell.py      the run of a cell
     study.py     the parent run of a study, the nested run of a cell
     publish.py   what a report found, with the study's run

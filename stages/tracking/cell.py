@@ -1,7 +1,8 @@
-"""The run of one cell: written to a spool, sent by a thread."""
+"""The run of one cell: written to a spool, sent by another process."""
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -9,16 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from stages.tracking import origin
+from stages.tracking import origin, sender
 from stages.tracking.delivery import left
-from stages.tracking.sender import Sender
 from stages.tracking.spool import Spool, warn
-from stages.tracking.store import clean
+from stages.tracking.store import clean, identity
 
-SECONDS_BETWEEN_WRITES = 15.0
-SECONDS_OF_DELIVERY = 10.0
-# seconds that a finished or failed cell waits for a slow store before it leaves the rest for later
-PATIENCE = {"FINISHED": 30.0, "FAILED": 5.0}
+SECONDS_BETWEEN_LOOKS = 15.0
 
 # tags that are parameters as well
 COMPARED = ("intermediate", "target", "seed", "method")
@@ -27,16 +24,18 @@ COMPARED = ("intermediate", "target", "seed", "method")
 class Cell:
     """The MLflow run of one cell.
 
-    Everything is written to the spool at once; a thread sends it, since importing MLflow takes
-    seconds and a store may be slow. It begins after the first step of training. A store that does
-    not answer costs a warning and nothing else: what could not be sent is sent by the next cell,
-    the summary, or `python -m stages.deliver`.
+    Everything is written to the spool at once; a process beside this one sends it, since importing
+    MLflow takes seconds and a store may be slow. It is started after the first step of training. A
+    store that does not answer costs a warning and nothing else: what could not be sent is sent by
+    the next cell, the summary, or `python -m stages.deliver`.
     """
 
     def __init__(self, spool: Spool, data: dict[str, Path]):
         self.spool, self.data = spool, data
         self.known = spool.known()
-        self.sender: Sender | None = None
+        self.facts: threading.Thread | None = None
+        self.looked = float("-inf")
+        self.warned = False
 
     def point(self, step: int, metrics: dict[str, float]) -> None:
         """Log metrics of one step; one that the run has of that step already is left out."""
@@ -45,8 +44,8 @@ class Cell:
         if new:
             self.spool.append(points=[[name, float(metrics[name]), now, step] for name in new])
             self.known |= dict.fromkeys(new, step)
-        if step > 0:
-            self._start()
+        if step > 0 and time.monotonic() > self.looked + SECONDS_BETWEEN_LOOKS:
+            self._look()
 
     def artifacts(self, folder: Path, name: str) -> None:
         """Keep a folder with the run, without its weights: those are DVC's."""
@@ -54,21 +53,29 @@ class Cell:
         self.spool.append(artifacts=name)
 
     def close(self, status: str) -> None:
-        """End the run, and give the store some seconds to take what is left."""
+        """End the run; the other process sends what is left."""
+        self._look()
+        assert self.facts
+        self.facts.join()
         self.spool.append(end=[status, int(time.time() * 1000)])
-        sender = self._start()
-        sender.ending.set()
-        sender.join(PATIENCE[status])
-        if sender.is_alive():
-            warn(f"the MLflow store is slow. {left()}")
-        elif self.spool.path.exists():
+        self.spool.close()
+        self._look()
+        if sender.trouble():
             warn(f"the MLflow store did not take everything. {left()}")
 
-    def _start(self) -> Sender:
-        if self.sender is None:
-            self.sender = Sender(self.spool, self._facts, SECONDS_BETWEEN_WRITES)
-            self.sender.start()
-        return self.sender
+    def _look(self) -> None:
+        """See to it that somebody sends, and say once what is wrong with the store."""
+        self.looked = time.monotonic()
+        if self.facts is None:
+            self.facts = threading.Thread(target=self._facts)
+            self.facts.start()
+        sender.ensure()
+        if not self.warned and (trouble := sender.trouble()):
+            self.warned = True
+            warn(
+                f"{trouble} Training goes on: what it logs is kept in {self.spool.path.parent} and "
+                "sent when the store answers, or by `python -m stages.deliver`."
+            )
 
     def _facts(self) -> None:
         """What takes a moment to find out: where the run comes from, what it reads."""
@@ -94,7 +101,7 @@ def cell(
     """
     recorder = Cell(_spool(remember), data)
     if next(recorder.spool.lines(), None):
-        recorder.spool.append(again=int(time.time() * 1000))
+        recorder.spool.append(again={"time": int(time.time() * 1000), "store": identity()})
     else:
         tags = {key: clean(value) for key, value in tags.items()}
         if remember is not None:
@@ -102,6 +109,7 @@ def cell(
         # charts compare parameters and metrics, not tags
         shown = {key: tags[key] for key in COMPARED if key in tags} | parameters
         header = {
+            "store": identity(),
             "study": study,
             "name": name,
             "time": int(time.time() * 1000),
@@ -120,15 +128,11 @@ def cell(
 
 def _spool(remember: Path | None) -> Spool:
     """The spool of the run that `remember` names, or of a new one."""
-    end = time.monotonic() + SECONDS_OF_DELIVERY
-    while remember is not None and remember.exists():
+    if remember is not None and remember.exists():
         try:
             return Spool(remember.read_text())
         except BlockingIOError:
-            # just being delivered; or another process has the same cell at work: each has its run
-            if time.monotonic() > end:
-                break
-            time.sleep(0.1)
+            pass  # another process has the same cell at work: each has its run
     spool = Spool(uuid.uuid4().hex)
     if remember is not None:
         remember.parent.mkdir(parents=True, exist_ok=True)

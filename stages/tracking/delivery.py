@@ -1,5 +1,6 @@
 """Delivery: from a spool to the store, once, in order, whenever the store answers.
 
+One process at a time sends what waits in a folder; several may take turns.
 What may have been sent already (the store took it and the answer was lost, or the process died
 before it noted it) is not sent twice: a run is found by its tag `log_id`, and a metric's points
 are compared with the last step that the run has of it.
@@ -12,7 +13,7 @@ from typing import Any
 
 from stages.errors import UserError
 from stages.tracking import store
-from stages.tracking.spool import ROOT, Line, Spool, names, warn
+from stages.tracking.spool import ROOT, Line, Log, alone, names, warn
 from stages.tracking.study import create_cell, study_run
 
 METRICS_A_CALL = 1000  # MLflow's limit
@@ -21,8 +22,8 @@ METRICS_A_CALL = 1000  # MLflow's limit
 class Delivery:
     """The way of one spool to the store; `sent` is the place in the file that it has come to."""
 
-    def __init__(self, spool: Spool):
-        self.spool = spool
+    def __init__(self, log: Log):
+        self.log = log
         self.run_id: str | None = None
         self.sent = 0
         # the last step that the run has of a metric; None for a run that is new
@@ -36,51 +37,45 @@ class Delivery:
         UserError
             The store stopped answering; everything that it did not take waits.
         """
-        if not next(self.spool.lines(), None):
+        if self.run_id and self.log.noted() != (self.run_id, self.sent):
+            self.run_id = None  # another process has sent some of it meanwhile
+        if not next(self.log.lines(self.sent if self.run_id else 0), None):
             return
         try:
             with store.answering():
                 if self.run_id is None:
                     self._find(client)
-                for batch in batches(self.spool.lines(self.sent)):
+                for batch in batches(self.log.lines(self.sent)):
                     self._take(client, batch)
                     self.sent = batch[-1].end
-                    self.spool.note(store.uri(), str(self.run_id), self.sent)
+                    self.log.note(str(self.run_id), self.sent)
         except BaseException:
             # it may have taken the last batch all the same, or be another store the next time
             self.run_id = None
             raise
 
     def end(self, client: Any) -> None:
-        """End the run of a process that is gone and did not say how it ended."""
-        kinds = [line.kind for line in self.spool.lines()]
-        told = [kind for kind in kinds if kind in ("open", "again", "end")]
-        if self.run_id and told and told[-1] != "end":
+        """Forget it; the run of a process that is gone and did not say how it ended ends here."""
+        told = [line.kind for line in self.log.lines(kinds=("open", "again", "end"))]
+        if self.run_id and told and told[-1] != "end" and not self.log.written():
             self._whether(lambda: client.set_terminated(self.run_id, "KILLED"))
-
-    def leave(self) -> None:
-        """Let the spool go: forget it if everything was taken."""
-        empty = not next(self.spool.lines(), None)
-        if empty or (self.run_id and not self.spool.waiting(self.sent)):
-            self.spool.discard()
-        else:
-            self.spool.close()
+        self.log.discard(self.sent)
 
     def _find(self, client: Any) -> None:
         """The run of this spool: as noted, as tagged, or a new one."""
-        kind, content, _ = next(self.spool.lines())
+        kind, content, _ = next(self.log.lines())
         if kind not in ("open", "study"):
             raise store.Refused("its first entry is damaged: nobody knows whose run it is.")
-        noted = self.spool.noted(store.uri())
+        noted = self.log.noted()
         self.sent, self.last = 0, {}
         if kind == "study":
             run_id = study_run(client, content["study"], content["data_version"])
-        elif found := find(client, self.spool.name, noted and noted[0]):
+        elif found := find(client, self.log.name, noted and noted[0]):
             run_id = found
             if not noted:  # a run that goes on after all that it had logged was delivered
                 client.update_run(run_id, status="RUNNING")
         else:
-            run_id, self.last = create_cell(client, content, self.spool.name), None
+            run_id, self.last = create_cell(client, content, self.log.name), None
         if noted and noted[0] == run_id:
             self.sent = noted[1]
         self.run_id = run_id
@@ -108,7 +103,7 @@ class Delivery:
             inputs = _inputs(content["inputs"])
             self._whether(lambda: client.log_inputs(self.run_id, inputs))
         elif kind == "artifacts":
-            folder = self.spool.folder / content
+            folder = self.log.folder / content
             if folder.is_dir():
                 self._whether(lambda: client.log_artifacts(self.run_id, str(folder), content))
         elif kind == "again":
@@ -176,8 +171,12 @@ def find(client: Any, name: str, noted: str | None) -> str | None:
     return found[0].info.run_id if found else None
 
 
-def deliver_others(client: Any) -> int:
-    """Send what waits of runs that no process holds; return the number of runs.
+def send_all(client: Any, known: dict[str, Delivery] | None = None) -> int:
+    """Send what waits in this folder; return the number of runs that nobody writes any more.
+
+    What is logged for another store is left to the process that sends to that one, as long as
+    there is one.
+    known : by name, from the call before, which spares a look at what the store has already
 
     Raises
     ------
@@ -185,21 +184,34 @@ def deliver_others(client: Any) -> int:
         The store stopped answering.
     """
     runs = 0
-    for name in names():
-        try:
-            spool = Spool(name)
-        except BlockingIOError:  # its own process sends it
-            continue
-        delivery = Delivery(spool)
-        try:
-            delivery.send(client)
-            delivery.end(client)
-            runs += 1
-        except store.Refused as error:
-            warn(f"{spool.path}: {error}")
-        finally:
-            delivery.leave()
+    known = {} if known is None else known
+    with alone("sending"):
+        there = names()
+        for name in known.keys() - set(there):
+            del known[name]
+        for name in there:
+            log = Log(name)
+            written = log.written()
+            if log.store() not in (None, store.identity()) and (written or has_sender(log.store())):
+                continue
+            delivery = known.setdefault(name, Delivery(log))
+            try:
+                delivery.send(client)
+                if not written:
+                    delivery.end(client)
+                    runs += delivery.sent > 0
+            except store.Refused as error:
+                warn(f"{log.path}: {error}")
     return runs
+
+
+def has_sender(of: str | None) -> bool:
+    """Whether a process of this folder sends to the store of that identity."""
+    try:
+        with alone(f"sender-{of}", wait=False):
+            return False
+    except BlockingIOError:
+        return True
 
 
 def waiting() -> tuple[int, int]:
@@ -228,7 +240,7 @@ def deliver() -> str:
     if not names():
         return ""
     try:
-        runs = deliver_others(store.prepare())
+        runs = send_all(store.prepare())
     except UserError as error:
         raise UserError(f"{error} {left()}") from error
     return f"{runs} run{'s' * (runs != 1)} sent to {store.clean(store.uri())}" if runs else ""

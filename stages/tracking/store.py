@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import logging
 import os
 import re
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.errors import UserError
+from stages.tracking.views import VIEWS
 from stages.writing import replacing
 
 EXPERIMENT = "xtreme-distance"
@@ -19,6 +21,18 @@ EXPERIMENT = "xtreme-distance"
 KIND = {"mlflow.experimentKind": "custom_model_development"}
 LOCAL = "sqlite:///mlflow.db"
 LOCK = ".mlflow.lock"
+
+
+def study_folder() -> Path:
+    """Where runs are logged: here, but beside the folder of a queued experiment, which goes."""
+    here = Path.cwd()
+    for place in (here, *here.parents):
+        if place.parts[-3:] == (".dvc", "tmp", "exps"):
+            return place.parents[2]
+    return Path()
+
+
+FOLDER = study_folder()
 # what MLflow answers to an entry that it will never take, however often it is sent
 REFUSALS = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
 
@@ -30,6 +44,14 @@ class Refused(UserError):
 def uri() -> str:
     """The store's address, with its credentials: to connect, not to print."""
     return os.environ.setdefault("MLFLOW_TRACKING_URI", LOCAL)
+
+
+def identity() -> str:
+    """What tells the store from others, without what is secret in its address."""
+    address = uri()
+    if address.startswith("sqlite:///"):
+        address = str((FOLDER / address.removeprefix("sqlite:///")).resolve())
+    return hashlib.sha256(address.encode()).hexdigest()[:16]
 
 
 def clean(text: str) -> str:
@@ -69,8 +91,24 @@ def prepare() -> Any:
             # a server may be given it by two machines at once
             with suppress(MlflowException):
                 client.create_experiment(EXPERIMENT, tags=KIND)
-            client.get_experiment_by_name(EXPERIMENT)
+        experiment = client.get_experiment_by_name(EXPERIMENT)
+        assert experiment
+        for name in VIEWS.keys() - experiment.tags.keys():
+            client.set_experiment_tag(experiment.experiment_id, name, VIEWS[name])
     return client
+
+
+def reason(error: Exception) -> str:
+    """What is wrong, in a few words."""
+    text = str(error)
+    if found := re.search(r"too many (\d{3}) error responses", text):
+        # MLflow's server answers 503 as long as its database is away
+        database = ": its database is down, or it is busy" if found[1] == "503" else ""
+        return f"it says {found[1]}{database}"
+    for words, short in (("Connection refused", "connection refused"), ("timed out", "timed out")):
+        if words in text:
+            return short
+    return clean((text.splitlines() or [""])[0][:300]).rstrip(".")
 
 
 @contextmanager
@@ -107,7 +145,7 @@ def answering() -> Iterator[None]:
     try:
         yield
     except (MlflowException, RequestException, SQLAlchemyError, OSError) as error:
-        text = clean((str(error).splitlines() or [""])[0][:300]).rstrip(".")
+        text = reason(error)
         if getattr(error, "error_code", None) in REFUSALS:
             raise Refused(f"the MLflow store {clean(uri())} refuses this: {text}.") from error
         raise UserError(
