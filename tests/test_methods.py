@@ -132,6 +132,10 @@ def test_what_a_method_adds_is_judged_against_the_same_tasks_without_it() -> Non
         (row,) = [found.loc[name] for name in found.index if name.startswith(begins)]
         assert row["measured"].startswith(measured), begins
         assert row["verdict"] == verdict, begins
+    same = {("multitask+all", "xnli")}
+    marked = claims_table(claims, table, same, False, trained).set_index("claim")["why"]
+    words = "multi on xnli: the target's own data"
+    assert [name.split()[0] for name in marked.index if words in marked[name]] == ["Multi-task"]
     without = claims_table(claims, table, set(), False, {}).set_index("claim")
     (row,) = [without.loc[name] for name in without.index if name.startswith("Multilingual")]
     assert (row["verdict"], row["why"]) == ("not run", "the study has no method mlm")

@@ -172,6 +172,21 @@ def test_variants_are_encoders_and_share_the_data_of_any_of_their_tasks(variants
     assert same["mnli-mlm", "squad"] == []
 
 
+def test_a_variant_that_trains_on_the_target_itself_shares_its_data(variants) -> None:
+    variants["data"]["tasks"] += ["qqp", "pawsx", "mnli.id"]
+    variants["intermediate"]["variants"] |= {
+        "pairs": {"tasks": ["qqp", "pawsx"]}, "en-id": {"tasks": ["mnli", "mnli.id"]},
+    }  # fmt: skip
+    variants["target"] |= {"encoders": ["pairs", "en-id"], "tasks": ["pawsx", "xnli"], "pawsx": {}}
+    _, cells = plan(variants)
+    same = {(c["intermediate"], c["target"]): c["same_data"] for c in cells if c["seed"] == 3}
+    assert same == {
+        ("pairs", "pawsx"): ["pawsx"], ("pairs", "xnli"): [],
+        ("en-id", "pawsx"): [], ("en-id", "xnli"): ["xnli"],
+        **{(i, "retrieval"): c for (i, t), c in same.items() if t == "retrieval"},
+    }  # fmt: skip
+
+
 def test_a_variants_own_parameters_go_before_the_tasks(variants) -> None:
     from stages import params
 

@@ -23,7 +23,7 @@ from stages.intermediate import train_intermediate
 from stages.learning import encoder as encoders
 from stages.learning.heads import head_of
 from stages.learning.train import train
-from stages.target import is_same_data, train_target
+from stages.target import train_target
 from stages.tasks import Task, find, missing
 
 SPAN = ENGINE | {"query_length": 8, "doc_stride": 16, "max_length": 40, "keep_models": "none"}
@@ -160,14 +160,6 @@ def test_two_ranks_give_the_losses_of_one_for_tagging(
     for rank in (0, 1):
         for losses in json.loads((tmp_path / f"losses-{rank}.json").read_text()):
             np.testing.assert_allclose(losses, expected, atol=1e-4)
-
-
-def test_more_epochs_on_the_same_data_are_marked() -> None:
-    squad, both = find("squad"), [find("xquad"), find("mlqa")]
-    assert is_same_data(["squad"], squad, both)
-    assert not is_same_data(["squad2"], squad, both)
-    assert is_same_data(["qqp", "mnli"], find("xnli"), [find("xnli")])
-    assert not is_same_data("none", find("xnli"), [find("xnli")])
 
 
 def test_a_missing_language_is_named_before_training(workplace: Path, tiny_encoder) -> None:

@@ -171,6 +171,34 @@ def test_tasks_of_one_base_are_one_training_set_with_one_head(encoder, place) ->
     assert method([find("mnli")], {"share": 0}) == "plain"
 
 
+@pytest.mark.parametrize(
+    ("tasks", "lost", "left_out"),
+    [
+        (["mnli", "mnli.id"], "mnli.id", True),  # plain training under another name
+        (["mnli", "csqa"], "csqa", True),
+        (["mnli", "csqa", "ccg"], "ccg", False),
+    ],
+)
+def test_a_variant_without_what_makes_it_is_left_out(
+    workplace, monkeypatch, tasks, lost, left_out
+) -> None:
+    from stages import intermediate, params
+    from stages.tasks import missing
+
+    missing.leave(workplace / "encoded" / lost, "bring it")
+    stage = {"tasks": ["mnli"], "variants": {"both": {"tasks": tasks}}, "seed": 1}
+    settings = {"study": "test", "engine": {}, "intermediate": stage, "data": {"tasks": tasks}}
+    trained = []
+    monkeypatch.setattr(params, "read", lambda: settings)
+    monkeypatch.setattr(intermediate, "train_variant", lambda *arguments: trained.append(arguments))
+    monkeypatch.setattr(sys, "argv", ["intermediate", "both"])
+    intermediate.main()
+    assert bool(missing.why(workplace / "encoders/both")) is left_out
+    assert [[task.name for task in run[1]] for run in trained] == (
+        [] if left_out else [["mnli", "csqa"]]
+    )
+
+
 def test_a_batch_that_one_rank_would_not_have_is_refused(encoder, place) -> None:
     found = lesson(encoder, place, mlm={**MLM, "batch_size": 9})
     with pytest.raises(UserError, match=r"batch_size 9 of mlm .* 2 ranks x accumulation 2.* of 4"):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.statistics.outcomes import BASELINE, PLAIN, RETRIEVED
+from stages.statistics.outcomes import BASELINE, PLAIN, RETRIEVED, source_name
 from stages.tasks.table import TASKS
 from stages.tasks.translations import base_of
 
@@ -38,6 +38,7 @@ def claims_table(
     the intermediate tasks which gain, with Wilson's interval.
     """
     runs = runs_of(scores, trained or {})
+    same_data = same_data | of_methods(same_data, trained or {})
     present = {(str(i), str(t)) for i, t, _ in runs.index}
     plain = set(scores.loc[scores["method"] == PLAIN, "intermediate"]) - {BASELINE}
     rows = []
@@ -80,6 +81,20 @@ def runs_of(scores: pd.DataFrame, trained: Mapping[str, Any]) -> pd.Series:
                 means = chosen.groupby(["target", "seed"]).mean()
                 parts.append(pd.concat({label: means}, names=keys))
     return pd.concat(parts).sort_index()
+
+
+def of_methods(same_data: set[tuple[str, str]], trained: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """Return the pairs of a method's name and a target whose own data one of its encoders saw."""
+    names = {
+        source_name(str(record["method"]), encoder): str(record["method"]).split("+")
+        for encoder, record in trained.items()
+    }
+    return {
+        (name, target)
+        for source, target in same_data
+        for name, adds in METHODS.items()
+        if adds in names.get(source, ())
+    }
 
 
 def counterpart(record: Mapping[str, Any], adds: str, trained: Mapping[str, Any]) -> str | None:
@@ -206,4 +221,4 @@ def gain(
 def trained_on(target: str) -> str:
     """Return the task whose training set a target's model is tuned on."""
     base = base_of(target)
-    return (TASKS[base].trained_on if base in TASKS else None) or target
+    return (TASKS[base].trained_on if base in TASKS else None) or base

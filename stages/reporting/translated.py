@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from stages.reporting.benchmark import task_scores
+from stages.reporting.benchmark import shown, task_scores
 from stages.reporting.folder import Statistics
+from stages.reporting.marks import Pairs
 from stages.reporting.page import Block, Section, table, text
 from stages.reporting.scatter import readable
 from stages.reporting.tables import interval
@@ -30,13 +31,17 @@ def human(headlines: pd.DataFrame) -> pd.DataFrame:
     return headlines[~headlines["target"].map(is_translated)]
 
 
-def translated_section(headlines: pd.DataFrame, own: Statistics) -> Section | None:
+def translated_section(headlines: pd.DataFrame, own: Statistics, same: Pairs) -> Section | None:
     """Return the section on machine-translated tests; None where the study has none."""
     rows = headlines[headlines["target"].map(is_translated)]
     if rows.empty:
         return None
-    means = task_scores(rows).round(1).reset_index().rename(columns={"source": "intermediate"})
-    blocks = [text(NOTE), table(means, "Mean over languages, English included; percent.", 1)]
+    means = task_scores(rows)
+    for target in means:
+        values = zip(means.index, means[target], strict=True)
+        means[target] = [shown(value, True, (source, target) in same) for source, value in values]
+    means = means.reset_index().rename(columns={"source": "intermediate"})
+    blocks = [text(NOTE), table(means, "Mean over languages, English included; percent.")]
     return Section("Machine-translated tests", [*blocks, *side_by_side(own)])
 
 
@@ -51,7 +56,7 @@ def side_by_side(own: Statistics) -> list[Block]:
         return []
     order = rows["target"].map(lambda name: (base_of(name), is_translated(name), name))
     rows = rows.loc[sorted(rows.index, key=lambda i: (rows["intermediate"][i], order[i]))]
-    shown = pd.DataFrame(
+    found = pd.DataFrame(
         {
             "intermediate": rows["intermediate"],
             "test": rows["target"],
@@ -64,4 +69,4 @@ def side_by_side(own: Statistics) -> list[Block]:
             "note": rows["note"].fillna(""),
         }
     )
-    return [table(shown, f"{readable(own.distance)}. {BESIDE}")]
+    return [table(found, f"{readable(own.distance)}. {BESIDE}")]
