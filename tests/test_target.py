@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from cells import two_ranks
 
-from conftest import ENGINE, ROOT
+from conftest import ENGINE
 from stages import params, target
 from stages.errors import UserError
 from stages.intermediate import train_intermediate
@@ -137,24 +137,14 @@ def test_two_ranks_give_the_losses_of_one_for_tagging(
     workplace: Path, tiny_encoder: Path, tmp_path: Path
 ) -> None:
     expected = learn(workplace, tiny_encoder)
-    script = tmp_path / "ranks.py"
-    script.write_text(
-        "import json, sys\nfrom pathlib import Path\n"
-        f"sys.path[:0] = [{str(ROOT / 'tests')!r}, {str(ROOT)!r}]\n"
-        "from test_target import learn\n"
-        "found = [learn(Path('.'), Path(sys.argv[1]), training_tokens=n) for n in (4096, 30)]\n"
-        "import torch\n"
-        "rank = torch.distributed.get_rank()\n"
-        "Path(f'losses-{rank}.json').write_text(json.dumps(found))\n"
-    )
-    free = {k: v for k, v in os.environ.items() if not k.startswith(("MASTER_", "RANK", "WORLD"))}
-    free.pop("LOCAL_RANK", None)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    done = subprocess.run(
-        [*command, "--nproc-per-node", "2", str(script), str(tiny_encoder)],
-        env=free | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
+    done = two_ranks(
+        tmp_path,
+        "from test_target import learn",
+        f"place = Path({str(tiny_encoder)!r})",
+        "found = [learn(Path('.'), place, training_tokens=n) for n in (4096, 30)]",
+        "import torch",
+        "rank = torch.distributed.get_rank()",
+        "Path(f'losses-{rank}.json').write_text(json.dumps(found))",
     )
     assert done.returncode == 0, done.stderr[-2000:]
     for rank in (0, 1):
