@@ -16,6 +16,7 @@ from stages.tasks.translations import base_of
 MULTI = "multi"
 # claims on a method: its name in claims.csv, and what `method` of scores.csv holds
 METHODS = {MULTI: "multitask", "mlm": "mlm", "translated": "translated"}
+SHOWN = {MULTI: "multi-task", "mlm": "MLM", "translated": "translated data"}
 COLUMNS = ["claim", "claimed", "measured", "verdict", "why"]
 # A gain of less than this, in points, is no benefit.
 NO_BENEFIT = 0.5
@@ -127,7 +128,7 @@ def judge(
             why = f"the study has no target {target}"
         else:
             what = "method" if task in METHODS else "intermediate task"
-            why = f"the study has no {what} {task}" if task else "no intermediate task"
+            why = f"the study has no {what} {shown(task)}" if task else "no intermediate task"
         return {"measured": "", "verdict": "not run", "why": why}
     gains = {i: gain(runs, dict.fromkeys(targets, i), 1, base) for i in tasks}
     measure = claim.measure  # type: ignore[attr-defined]
@@ -142,7 +143,7 @@ def judge(
     # What was picked for its gain has to pass for every task that it was picked from.
     mean, low, high = gain(runs, chosen, 1 if measure == "gain" else len(tasks), base)
     names = list(dict.fromkeys(chosen.values()))
-    who = names[0] if len(names) == 1 else "the best of each target"
+    who = shown(names[0]) if len(names) == 1 else "the best of each target"
     measured = f"{mean:+.1f} points ({who})".replace("-", "−")
     if math.isfinite(low):
         measured += f", 95% interval {low:.1f} to {high:.1f}".replace("-", "−")
@@ -151,7 +152,7 @@ def judge(
         reasons.append("against the same tasks without it")
     if len(tasks) > 1:
         reasons.append(f"best of {len(tasks)} on the same scores, interval corrected for that")
-    same = [f"{i} on {t}" for t, i in chosen.items() if (i, t) in same_data]
+    same = [f"{shown(i)} on {t}" for t, i in chosen.items() if (i, t) in same_data]
     if same:
         reasons.append(f"{', '.join(same)}: the target's own data, more epochs and not transfer")
     if not target and len(targets) < 9:
@@ -167,6 +168,11 @@ def judge(
     else:
         verdict = "supported" if low > 0 else "contradicted" if high < 0 else "undecided"
     return {"measured": measured, "verdict": verdict, "why": "; ".join(reasons)}
+
+
+def shown(task: str) -> str:
+    """An intermediate task, or a method, in words."""
+    return SHOWN.get(task, task)
 
 
 def share(gains: dict[str, tuple[float, float, float]], targets: list[str]) -> dict[str, str]:
