@@ -17,7 +17,7 @@ from stages.evaluated import evaluated
 from stages.learning.heads import head_of
 from stages.reporting.benchmark import headline, paper_table
 from stages.reporting.marks import same_data
-from stages.reporting.translated import human
+from stages.reporting.translated import human, in_the_same_languages
 from stages.score import score, summarise
 from stages.statistics.checking import read_languages, read_scores
 from stages.statistics.correlation_table import correlation_tables
@@ -167,3 +167,19 @@ def test_the_benchmark_leaves_out_what_a_machine_translated(tmp_path: Path) -> N
     found = paper_table(human(scores), same_data())
     assert found is not None and list(found[0]) == ["intermediate", "xnli", "pawsx", "mean"]
     assert ("mnli", "xnli.pseudo") in same_data() and ("mnli", "pawsx.pseudo") not in same_data()
+
+
+def test_a_translated_test_stands_beside_peoples_in_the_languages_of_both(tmp_path: Path) -> None:
+    path = table_of(tmp_path, xnli=["en", "sw", "ur"], xnli_pseudo=["en", "fi", "sw"])
+    table = pd.read_csv(path)
+    found = in_the_same_languages(headline(table), same_data()).set_index("intermediate")
+    assert list(found.index) == ["none", "mnli*"] and set(found["test"]) == {"xnli.pseudo"}
+    at = table[table["intermediate"] == "none"].set_index(["target", "language"])["value"]
+    row = found.loc["none"]
+    machine, people = at["xnli.pseudo", "sw"], at["xnli", "sw"]
+    assert (row["languages"], row["languages "]) == (1, 2)
+    assert row["in all of the test"] == pytest.approx((machine + at["xnli.pseudo", "fi"]) / 2)
+    assert row["difference"] == pytest.approx(machine - people) and machine < people
+    alone = table[table["target"] == "xnli.pseudo"]
+    found = in_the_same_languages(headline(alone), same_data())
+    assert set(found["languages"]) == {0} and found["difference"].isna().all()

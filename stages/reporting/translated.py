@@ -9,6 +9,7 @@ from stages.reporting.marks import Pairs, starred
 from stages.reporting.page import Block, Section, table, text
 from stages.reporting.scatter import readable
 from stages.reporting.tables import interval
+from stages.statistics.outcomes import BASELINE
 from stages.tasks.translations import base_of, is_translated
 
 NOTE = (
@@ -58,10 +59,16 @@ def in_the_same_languages(headlines: pd.DataFrame, same: Pairs) -> pd.DataFrame:
         machine, people = ours[both].mean(), theirs[both].mean()
         rows.append({
             "test": target, "intermediate": starred(source, target, same),
-            "all its languages": ours.mean(), "n": len(ours), "in those of both": machine,
-            "translated by people": people, "difference": machine - people, "languages": len(both),
+            "translated by people": people, "by a machine": machine,
+            "difference": machine - people, "languages": len(both),
+            "in all of the test": ours.mean(), "languages ": len(ours),
         })  # fmt: skip
-    return pd.DataFrame(rows)
+    found = pd.DataFrame(rows).sort_values(
+        "intermediate", key=lambda names: names != BASELINE, kind="stable", ignore_index=True
+    )
+    if (found["languages"] == found["languages "]).all():
+        return found.drop(columns=["in all of the test", "languages "])
+    return found
 
 
 def side_by_side(own: Statistics) -> list[Block]:
