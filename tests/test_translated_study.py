@@ -25,6 +25,7 @@ from stages.statistics.outcomes import degradation
 from stages.statistics.settings import Settings
 from stages.target import train_target
 from stages.tasks import Task, find
+from stages.tracking.gains import CellName, Row, by_cell, by_place
 
 DISTANCE = "distance_geographic_great_circle"
 SYNTACTIC = "distance_syntactic_knn_angular"  # lang2vec has none for jv, kk and ms
@@ -183,3 +184,30 @@ def test_a_translated_test_stands_beside_peoples_in_the_languages_of_both(tmp_pa
     alone = table[table["target"] == "xnli.pseudo"]
     found = in_the_same_languages(headline(alone), same_data())
     assert set(found["languages"]) == {0} and found["difference"].isna().all()
+
+
+def test_a_run_holds_translated_tests_and_averages_none() -> None:
+    def rows(method: str, source: str, target: str, english: float, swahili: float) -> list[Row]:
+        values = {"en": english, "sw": swahili}
+        return [Row(method, source, target, code, "1", v) for code, v in values.items()]
+
+    found = [
+        *rows("plain", "none", "xnli", 80, 60), *rows("plain", "none", "xnli.pseudo", 80, 20),
+        *rows("plain", "mnli", "xnli", 81, 65), *rows("plain", "mnli", "xnli.pseudo", 81, 21),
+        *rows("translate-train", "none", "xnli", 82, 72),
+    ]  # fmt: skip
+    cells = by_cell(found, {"sw": 0.5})
+    assert set(cells) == {
+        CellName("none", "xnli", "1"), CellName("mnli", "xnli", "1"),
+        CellName("none", "xnli.translate-train", "1"),
+    }  # fmt: skip
+    mnli = cells[CellName("mnli", "xnli", "1")]
+    assert (mnli["zero_shot"], mnli["drop"], mnli["gain"]) == (65, 16, 3)
+    assert (mnli["gain/xnli/sw"], mnli["gain/xnli.pseudo/sw"]) == (5, 1)
+    assert cells[CellName("none", "xnli.translate-train", "1")]["zero_shot"] == 72
+    places = by_place(found, cells)
+    swahili = {place[:2]: values["score"] for place, values in places.items() if place[2] == "sw"}
+    assert swahili == {
+        ("none", "xnli"): 60, ("none", "xnli.pseudo"): 20, ("mnli", "xnli"): 65,
+        ("mnli", "xnli.pseudo"): 21,
+    }  # fmt: skip
