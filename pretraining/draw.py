@@ -22,18 +22,37 @@ class Lessons:
         self.ids = ids
         self.target = target
         self.cumulative = np.cumsum(weight / weight.sum())
+        # the lessons of one meaning side by side
+        self.order = np.argsort(target, kind="stable")
+        self.begins = np.searchsorted(target[self.order], target, side="left")
+        self.counts = np.searchsorted(target[self.order], target, side="right") - self.begins
+        self.place = np.empty_like(self.order)
+        self.place[self.order] = np.arange(len(target))
 
     def draw(self, count: int, random: np.random.Generator) -> Ints:
         """Return `count` lessons drawn with replacement in proportion to their weights."""
         found = np.searchsorted(self.cumulative, random.random(count), side="right")
         return np.minimum(found, len(self.ids) - 1)
 
-    def draw_tokens(self, tokens: int, texts: int, random: np.random.Generator) -> Ints:
+    def translate(self, lessons: Ints, random: np.random.Generator) -> Ints:
+        """Return another lesson of the same meaning for each; itself where there is no other."""
+        counts = self.counts[lessons]
+        step = 1 + (random.random(len(lessons)) * (counts - 1)).astype(np.int64)
+        place = (self.place[lessons] - self.begins[lessons] + step) % counts
+        return self.order[self.begins[lessons] + place]
+
+    def draw_tokens(
+        self, tokens: int, texts: int, random: np.random.Generator, translated: bool = False
+    ) -> Ints:
         """Return as many groups of `texts` lessons as fill `tokens` tokens, (groups, texts).
 
         Groups are in random order, whatever their lengths: no padding goes through the encoder.
+        translated : the second of two is a translation of the first, where there is one.
         """
         chosen = self.draw(texts * max(1, tokens // (texts * 3)), random).reshape(-1, texts)
+        if translated:
+            found = self.translate(chosen[:, 0], random)
+            chosen[:, 1] = np.where(found == chosen[:, 0], chosen[:, 1], found)
         ends = np.cumsum((self.ids.lengths[chosen] + 2).sum(axis=1))
         return chosen[: max(1, int(np.searchsorted(ends, tokens, side="right")))]
 

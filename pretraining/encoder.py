@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 from transformers import XLMRobertaConfig
 
+from stages.learning.heads.masked import LanguageModel
 from stages.learning.xlmr import XLMR, Config, draw
 
 EMBEDDINGS = "embeddings.word_embeddings.weight"
@@ -68,17 +69,20 @@ def reduce(vectors: Any, axes: Any) -> Any:
     return reduced
 
 
-def save(model: XLMR, folder: Path) -> None:
+def save(language: LanguageModel, folder: Path) -> None:
     """Write fp16 weights and config.json as transformers reads them.
 
     There are two shards, the word embeddings alone in the first:
     checkpoints fine-tuned with frozen embeddings share the first shard byte by byte.
+    The head that finds hidden tokens goes with them, by XLM-R's names (`lm_head`).
     """
     folder.mkdir(parents=True, exist_ok=True)
+    model = language.encoder
     state = {
-        name: tensor.detach().to(torch.float16).contiguous()
-        for name, tensor in model.state_dict().items()
+        name.removeprefix("encoder.") if name.startswith("encoder.") else f"lm_head.{name}": tensor
+        for name, tensor in language.state_dict().items()
     }
+    state = {name: tensor.detach().half().contiguous() for name, tensor in state.items()}
     parts = (
         {EMBEDDINGS: state[EMBEDDINGS]},
         {name: tensor for name, tensor in state.items() if name != EMBEDDINGS},

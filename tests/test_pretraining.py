@@ -11,7 +11,10 @@ import pandas as pd
 import pytest
 
 from pretraining import check_leakage, draw, encoder, export, teach
+from stages.learning import encoder as encoders
 from stages.learning.batches import Ragged
+from stages.learning.heads.masked import LanguageModel
+from stages.learning.masking import Vocabulary
 from stages.learning.unpadded import Layout, ends_of
 
 ROOT = Path(__file__).parents[1]
@@ -100,13 +103,45 @@ def test_pairs_are_laid_out_as_xlm_r_lays_them_out() -> None:
     from pretraining.distil import lay
 
     ids, random = ragged([7, 8], [9]), np.random.default_rng(0)
-    pairs = lay(ids, np.array([[0, 1], [1, 1]]), 0.0, 99, random)
+    words = Vocabulary(100, 99)
+    pairs = lay(ids, np.array([[0, 1], [1, 1]]), 0.0, words, random)
     assert pairs.tokens.tolist() == [[0, 7, 8, 2, 2, 9, 2, 0, 9, 2, 2, 9, 2]]
     assert pairs.parts.tolist() == [4, 3, 3, 3]
     assert pairs.layout.ends.tolist() == [0, 7, 13]
-    single = lay(ids, np.array([[0], [1]]), 1.0, 99, random)
-    assert single.tokens.tolist() == [[0, 99, 99, 2, 0, 99, 2]]
+    single = lay(ids, np.array([[0], [1]]), 0.0, words, random)
+    assert single.tokens.tolist() == [[0, 7, 8, 2, 0, 9, 2]]
     assert single.parts.tolist() == [4, 3]
+
+
+def test_hidden_tokens_are_named_where_they_were() -> None:
+    from pretraining.distil import lay
+
+    random = np.random.default_rng(0)
+    ids = ragged(*(list(random.integers(4, 99, n)) for n in random.integers(1, 30, 60)))
+    groups = random.integers(0, 60, (40, 2))
+    open_, hidden = (lay(ids, groups, rate, Vocabulary(100, 99), random) for rate in (0.0, 0.15))
+    assert hidden.tokens.shape == open_.tokens.shape
+    assert (open_.tokens[0, hidden.places] == hidden.labels).all()
+    changed = (open_.tokens != hidden.tokens)[0].nonzero()[:, 0]
+    assert set(changed.tolist()) <= set(hidden.places.tolist())
+    assert 0.7 < (hidden.tokens[0, hidden.places] == 99).float().mean() < 0.9
+    assert (hidden.labels > 3).all()  # no <s>, no </s>
+
+
+def test_a_translation_is_another_lesson_of_the_same_meaning() -> None:
+    target = np.array([3, 1, 3, 2, 3, 1])
+    lessons = draw.Lessons(ragged(*([7] for _ in target)), target, np.ones(6))
+    random = np.random.default_rng(0)
+    drawn = np.repeat(np.arange(6), 60)
+    found = lessons.translate(drawn, random)
+    assert (target[found] == target[drawn]).all()
+    assert [sorted(set(found[drawn == row].tolist())) for row in range(6)] == [
+        [2, 4], [5], [0, 4], [3], [0, 2], [1],
+    ]  # fmt: skip
+    pairs = lessons.draw_tokens(3000, 2, random, translated=True)
+    alone = target[pairs[:, 0]] == 2  # has no translation: any lesson goes with it
+    assert (target[pairs[~alone, 0]] == target[pairs[~alone, 1]]).all()
+    assert len(set(target[pairs[alone, 1]])) == 3
 
 
 def test_a_run_that_goes_on_ends_with_the_weights_of_one_that_was_not_stopped(
@@ -121,7 +156,8 @@ def test_a_run_that_goes_on_ends_with_the_weights_of_one_that_was_not_stopped(
     lessons = draw.Lessons(ids, np.arange(40), np.ones(40))
     targets = random.normal(size=(40, 16)).astype(np.float16)
     settings = {
-        "seed": 1, "tokens": 4000, "batch_tokens": 200, "pair_batches": 0.5, "mask_tokens": 0.1,
+        "seed": 1, "tokens": 4000, "batch_tokens": 200, "pair_batches": 0.5,
+        "translated_batches": 0.5, "hide": 0.2, "find": 0.1,
         "cycles": 1, "learning_rate": 1e-3, "warmup": 0.1, "contrast": 0.2, "temperature": 0.05,
     }  # fmt: skip
     shape = {"layers": 1, "hidden": 16, "heads": 2, "intermediate": 24, "positions": 30}
@@ -129,7 +165,7 @@ def test_a_run_that_goes_on_ends_with_the_weights_of_one_that_was_not_stopped(
 
     def run(save: Path) -> tuple[list, dict]:
         torch.manual_seed(3)
-        model = encoder.create(shape, 50)
+        model = LanguageModel(encoder.create(shape, 50))
         return distil.teach(lessons, targets, model, settings, save), model.state_dict()
 
     log, whole = run(tmp_path / "a.pt")
@@ -154,7 +190,7 @@ def test_a_run_that_goes_on_ends_with_the_weights_of_one_that_was_not_stopped(
 def test_the_loss_of_a_perfect_student_is_the_least() -> None:
     import torch
 
-    from pretraining.distil import loss_of
+    from pretraining.bag import loss_of
 
     target = torch.eye(4)
     settings = {"contrast": 1.0, "temperature": 0.05}
@@ -185,8 +221,9 @@ def test_the_saved_encoder_is_the_trained_one_with_its_embeddings_apart(tmp_path
 
     torch.manual_seed(0)
     shape = {"layers": 2, "hidden": 16, "heads": 2, "intermediate": 24, "positions": 20}
-    model = encoder.create(shape, 50).eval()
-    encoder.save(model, tmp_path)
+    language = LanguageModel(encoder.create(shape, 50))
+    encoder.save(language, tmp_path)
+    model = language.encoder.eval()
     assert list(load_file(tmp_path / encoder.SHARDS[0])) == [encoder.EMBEDDINGS]
     again = AutoModel.from_pretrained(tmp_path, add_pooling_layer=False, dtype=torch.float32)
     ids = torch.tensor([[0, 5, 9, 2]])
@@ -195,6 +232,8 @@ def test_the_saved_encoder_is_the_trained_one_with_its_embeddings_apart(tmp_path
         ours = model(ids[0], torch.arange(2, 6), layout)
         difference = ours - again.eval()(ids).last_hidden_state[0]
     assert difference.abs().max() < 5e-3  # fp16
+    head = encoders.language_head(tmp_path)
+    assert set(head) == {n for n in language.state_dict() if not n.startswith("encoder.")}
 
 
 def test_sizes_count_distinct_text_in_bytes() -> None:

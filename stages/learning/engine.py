@@ -1,8 +1,4 @@
-"""DeepSpeed: one engine for a CPU, one GPU or many, started by python or by torchrun.
-
-Its weights and AdamW's moments come out whole (`gather`) and go in whole (`spread`), whatever the
-ZeRO stage and the number of ranks: what one set of ranks saved, another goes on from.
-"""
+"""DeepSpeed: one engine for a CPU, one GPU or many, started by python or by torchrun."""
 
 from __future__ import annotations
 
@@ -10,16 +6,12 @@ import atexit
 import inspect
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import nn
 
 from stages.errors import UserError
-
-MOMENTS = ("exp_avg", "exp_avg_sq")  # AdamW's own names
 
 
 class AdamW(torch.optim.AdamW):
@@ -36,7 +28,7 @@ def join_ranks() -> tuple[int, int, torch.device]:
     """
     on_gpu = torch.cuda.is_available()
     os.environ.setdefault("DS_ACCELERATOR", "cuda" if on_gpu else "cpu")
-    deepspeed = _import_deepspeed()
+    deepspeed = import_deepspeed()
     backend = "nccl" if on_gpu else "gloo"
     if not torch.distributed.is_initialized():
         if "RANK" not in os.environ:
@@ -55,7 +47,7 @@ def join_ranks() -> tuple[int, int, torch.device]:
     return rank, world, device
 
 
-def _import_deepspeed() -> Any:
+def import_deepspeed() -> Any:
     """Import DeepSpeed without MLflow (its autotuner's), and Muon without compiling it.
 
     Both are unused here, and take four fifths of its start.
@@ -102,7 +94,7 @@ def start(model: nn.Module, settings: dict[str, Any], world: int) -> Any:
     UserError
         A combination that DeepSpeed does not have.
     """
-    deepspeed = _import_deepspeed()
+    deepspeed = import_deepspeed()
     trainable = [p for p in model.parameters() if p.requires_grad]
     optimizer = AdamW(
         [
@@ -132,7 +124,7 @@ def start(model: nn.Module, settings: dict[str, Any], world: int) -> Any:
     if settings["zero_stage"] == 3:
         _lend(model)
     engine, *_ = deepspeed.initialize(model=model, optimizer=optimizer, config=config)
-    if world == 1 and _is_plain(engine):
+    if world == 1 and is_plain(engine):
         # one rank has nobody to average gradients with; DeepSpeed copies them twice to do so
         engine.enable_backward_allreduce = False
     return engine
@@ -183,100 +175,6 @@ def set_rate(engine: Any, value: float) -> None:
         group["lr"] = value
 
 
-def trainable(engine: Any) -> list[tuple[str, nn.Parameter]]:
-    """The parameters that training changes, with their names."""
-    return [(n, p) for n, p in engine.module.named_parameters() if p.requires_grad]
-
-
-@contextmanager
-def whole(engine: Any, writing: bool = False) -> Iterator[list[tuple[str, nn.Parameter]]]:
-    """Yield all trainable parameters whole on every rank; ZeRO-3 keeps a part of each.
-
-    writing : what the first rank writes into them is kept, on every rank.
-    """
-    named = trainable(engine)
-    gathered = _import_deepspeed().zero.GatheredParameters(
-        [p for _, p in named], modifier_rank=0 if writing else None
-    )
-    with gathered, torch.no_grad():
-        yield named
-
-
-def copy(engine: Any) -> dict[str, torch.Tensor]:
-    """The trainable weights in the precision of the model, on the first rank's CPU.
-
-    Empty on other ranks, which have to call this as well.
-    """
-    with whole(engine) as named:
-        if torch.distributed.get_rank() != 0:
-            return {}
-        return {name: value.detach().to("cpu", copy=True) for name, value in named}
-
-
-def restore(engine: Any, weights: dict[str, torch.Tensor]) -> None:
-    """Put weights that `copy` gave in place on every rank; training does not go on from them."""
-    with whole(engine, writing=True) as named:
-        for name, parameter in named:
-            parameter.copy_(_from_first(weights.get(name), parameter))
-
-
-def gather(engine: Any) -> dict[str, torch.Tensor]:
-    """Weights and moments of all trainable parameters in fp32, on the first rank's CPU.
-
-    Names are `<kind>/<parameter>`; empty on other ranks, which have to call this as well.
-    """
-    from deepspeed.utils import safe_get_full_fp32_param, safe_get_full_optimizer_state
-
-    found = {}
-    _link_moments(engine)
-    for name, parameter in trainable(engine):
-        if _is_plain(engine):
-            state = engine.optimizer.state[parameter]
-            values = {"weight": parameter.detach(), **{k: state[k] for k in MOMENTS}}
-        else:
-            values = {"weight": safe_get_full_fp32_param(parameter)}
-            values |= {k: safe_get_full_optimizer_state(parameter, k) for k in MOMENTS}
-        if torch.distributed.get_rank() == 0:
-            for kind, value in values.items():
-                found[f"{kind}/{name}"] = value.to("cpu", copy=True)
-    return found
-
-
-def spread(engine: Any, found: dict[str, torch.Tensor], step: int) -> None:
-    """Put what `gather` gave in place, as it was after `step` optimizer steps.
-
-    Only the first rank needs to have it.
-    """
-    from deepspeed.utils import safe_set_full_fp32_param, safe_set_full_optimizer_state
-
-    _open_moments(engine, step)
-    for name, parameter in trainable(engine):
-        shape = getattr(parameter, "ds_shape", parameter.shape)
-        like = torch.empty(shape, device=engine.device, dtype=torch.float32)
-        for kind in ("weight", *MOMENTS):
-            value = _from_first(found.get(f"{kind}/{name}"), like)
-            if not _is_plain(engine):
-                if kind == "weight":
-                    safe_set_full_fp32_param(parameter, value)
-                else:
-                    safe_set_full_optimizer_state(parameter, value, kind)
-            elif kind != "weight":
-                engine.optimizer.state[parameter][kind].copy_(value)
-    weights = {name.removeprefix("weight/"): value for name, value in found.items()}
-    restore(engine, weights)
-    engine.global_steps = step
-
-
-def _from_first(value: torch.Tensor | None, like: torch.Tensor) -> torch.Tensor:
-    """The first rank's value on every rank, with the shape, precision and device of `like`."""
-    here = torch.empty_like(like, requires_grad=False)
-    if value is not None:
-        here.copy_(value)
-    if torch.distributed.get_world_size() > 1:
-        torch.distributed.broadcast(here, 0)
-    return here
-
-
 def from_first_rank(value: Any) -> Any:
     """Return the first rank's value on every rank."""
     told = [value]
@@ -285,39 +183,6 @@ def from_first_rank(value: Any) -> Any:
     return told[0]
 
 
-def _is_plain(engine: Any) -> bool:
+def is_plain(engine: Any) -> bool:
     """Whether AdamW works on the model's parameters themselves (stage 0), not on shares of them."""
     return isinstance(engine.optimizer, torch.optim.Optimizer)
-
-
-def _open_moments(engine: Any, step: int) -> None:
-    """Create AdamW's moments, which otherwise the first step creates."""
-    outer = engine.optimizer
-    if _is_plain(engine):
-        shares = [parameter for _, parameter in trainable(engine)]
-        optimizer = outer
-    else:
-        optimizer = outer.optimizer
-        shares = next(
-            getattr(outer, name)
-            for name in (
-                "fp32_partitioned_groups_flat",  # stage 3
-                "fp32_groups_flat_partition",  # stage 1 in bf16
-                "single_partition_of_fp32_groups",  # stages 1 and 2
-            )
-            if hasattr(outer, name)
-        )
-    for share in shares:
-        optimizer.state[share] = {
-            "step": torch.tensor(float(step), device=share.device),
-            **{kind: torch.zeros_like(share, requires_grad=False) for kind in MOMENTS},
-        }
-    _link_moments(engine)
-
-
-def _link_moments(engine: Any) -> None:
-    """Let parameters find their moments: DeepSpeed does so after the first group's first step,
-    when the moments of the second do not exist yet."""
-    if hasattr(engine.optimizer, "_lazy_init_hp_params_optimizer_state"):
-        engine.optimizer._hp_optimizer_states_linked = False
-        engine.optimizer._lazy_init_hp_params_optimizer_state()

@@ -72,7 +72,9 @@ def _serves(inputs: torch.Tensor) -> bool:
 
 
 def _is_for_onednn(tensor: torch.Tensor) -> bool:
-    return _PRODUCT is not None and tensor.device.type == "cpu" and tensor.dtype == torch.float32
+    if tensor.device.type != "cpu" or tensor.dtype != torch.float32:
+        return False
+    return _PRODUCT is not None and not torch.is_autocast_enabled("cpu")
 
 
 class _OneDNN(torch.autograd.Function):

@@ -31,7 +31,8 @@ from typing import Any
 import torch
 
 from stages.errors import UserError
-from stages.learning import engine as deepspeed_engine
+from stages.learning import whole
+from stages.learning.engine import from_first_rank
 
 ROOT = Path(".state")
 STAGES = Path(__file__).parents[1]
@@ -139,7 +140,7 @@ class State:
             The disk is full, or does not take the file for another reason; earlier generations
             are untouched.
         """
-        tensors = {} if finished else deepspeed_engine.gather(engine)
+        tensors = {} if finished else whole.gather(engine)
         failure = None
         if _rank() == 0:
             try:
@@ -185,11 +186,11 @@ class State:
         """
         found = (self._read() if _rank() == 0 else None) or {}
         tensors, best = found.pop("tensors", {}), found.pop("best", {})
-        found, unfinished = deepspeed_engine.from_first_rank((found, bool(tensors)))
+        found, unfinished = from_first_rank((found, bool(tensors)))
         if not found:
             return 0, {}, {}
         if unfinished:
-            deepspeed_engine.spread(engine, tensors, found["step"])
+            whole.spread(engine, tensors, found["step"])
         return found["step"], found["extra"], best
 
     def _read(self) -> dict[str, Any] | None:

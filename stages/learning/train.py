@@ -15,6 +15,7 @@ from torch import nn
 
 from stages.errors import UserError
 from stages.learning import engine as deepspeed_engine
+from stages.learning import whole
 from stages.learning.batches import passes
 from stages.learning.course import Course, OneTask
 from stages.learning.heads import Examples, Head
@@ -131,7 +132,7 @@ class _Run:
         if not finished:
             self.loop(begin, report, state)
         if self.outcome.best_step != self.outcome.curve[-1]["step"]:
-            deepspeed_engine.restore(self.engine, self.best)
+            whole.restore(self.engine, self.best)
         if state and not finished:
             with self.clock("saving"):
                 self.save(state, self.outcome.steps, finished=True)
@@ -252,7 +253,7 @@ class _Run:
         value = entry["development"]
         if value > outcome.best:
             outcome.best, outcome.best_step, outcome.stale = value, int(entry["step"]), 0
-            self.best = deepspeed_engine.copy(self.engine)
+            self.best = whole.copy(self.engine)
         else:
             outcome.stale += 1
 

@@ -65,9 +65,13 @@ class LanguageModel(nn.Module):
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """Find the tokens at `batch.places`."""
-        found = self.layer_norm(gelu(self.dense(states_read(self.encoder, batch))))
+        return self.find(states_read(self.encoder, batch), batch.labels)
+
+    def find(self, states: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Find the tokens `labels`, int64 (places), in the states of their places."""
+        found = self.layer_norm(gelu(self.dense(states)))
         words = self.encoder.embeddings.word_embeddings.weight
-        return cross_entropy_sum(found, words, self.bias, batch.labels)
+        return cross_entropy_sum(found, words, self.bias, labels)
 
 
 class Masked(Head):
