@@ -1,7 +1,10 @@
 """Admission: what of params.yaml may stand in a command, what of an encoder may be read.
 
 dvc.yaml puts names of params.yaml into shell commands (`python -m stages.validate ${item.task}`),
-so a name with a blank, a quote or a semicolon is refused before any of them runs.
+so a name with a blank, a quote or a semicolon is refused before any of them runs: by plan, and by
+each stage with such a command for itself, whatever it is started by.
+
+Run  python -m stages.admission
 """
 
 from __future__ import annotations
@@ -11,7 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from stages.errors import UserError
+from stages import params
+from stages.errors import UserError, run
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 # a command by design: words, options, paths, but nothing that a shell reads as more than a word
@@ -67,3 +71,12 @@ def check_encoder(folder: Path) -> None:
             "it is read, so it is not read here. Take a revision of the model with safetensors, "
             "or convert it on a machine that may (`save_pretrained` of transformers writes them)."
         )
+
+
+def main() -> None:
+    """Check the names of params.yaml."""
+    check_names(params.read())
+
+
+if __name__ == "__main__":
+    run(main)

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from stages import params
-from stages.encoding import check_text, encode, load
+from stages.encoding import check_known, check_text, encode, load
 from stages.errors import run
 from stages.guards import repair
 from stages.tasks import missing
@@ -64,6 +64,8 @@ def main() -> None:
             table = encode(kept, task, tokenizer, labels)
             if task.head == "text":
                 check_text(table, tokenizer, source)
+            elif task.translated and split == "train":
+                check_known(table, tokenizer, source)
             (folder / language).mkdir(exist_ok=True)
             pq.write_table(table, folder / language / f"{split}.parquet", compression="zstd")
             rows += table.num_rows

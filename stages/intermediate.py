@@ -136,7 +136,10 @@ def main() -> None:
 
 
 def _variant(arguments: argparse.Namespace, settings: dict[str, Any], out: Path) -> None:
-    """Train a variant on those of its tasks whose data are there."""
+    """Train a variant on those of its tasks whose data are there.
+
+    Where these are not what makes it (no translation, one task of several) it is left out.
+    """
     name, encoded = arguments.task, arguments.encoded
     spec = settings["intermediate"]["variants"][name]
     tasks = []
@@ -147,7 +150,8 @@ def _variant(arguments: argparse.Namespace, settings: dict[str, Any], out: Path)
             print(f"  {name}: without {task}. {reasons[task]}", flush=True)
         else:
             tasks.append(params.task(settings, task))
-    if reasons.get(TEXT) or not tasks:
+    wanted_method = method([params.task(settings, task) for task in spec["tasks"]], None)
+    if reasons.get(TEXT) or not tasks or method(tasks, None) != wanted_method:
         if params.first_rank():
             missing.leave(out, reasons.get(TEXT) or next(filter(None, reasons.values())))
         return

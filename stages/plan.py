@@ -20,29 +20,13 @@ from stages import params
 from stages.admission import check_encoder, check_names
 from stages.errors import UserError, run
 from stages.tasks import TASKS, Task, find
+from stages.tasks.parameters import check_numbers, check_shape
 from stages.tasks.record import RETRIEVED
-from stages.tasks.translations import base_of
+from stages.tasks.table import repeats
 from stages.tasks.variants import check as check_variants
 from stages.writing import replacing_folder
 
-POSITIVE = ("batch_size", "learning_rate", "epochs", "max_length")
-COUNTS = (
-    "accumulation", "training_tokens", "prediction_tokens", "selection_every", "selection_examples",
-)  # fmt: skip
-SPAN = ("doc_stride", "query_length", "n_best", "answer_length")
-CHOICES = {
-    "pooling": ("first", "segments"),
-    "encoding": ("joint", "separate"),
-    "precision": ("fp32", "bf16"),
-    "zero_stage": (0, 1, 2, 3),
-    "offload": ("none", "optimizer"),
-    "checkpoint_precision": ("float32", "float16", "bfloat16"),
-}
-KEPT = ("none", "best", "all")
-FRACTIONS = ("learning_rate", "epochs")
-POOLING = ("mean",)
 RETRIEVAL = "retrieval"  # the target of a cell without training
-SPECIALS = 4  # <s> question </s></s> context </s>
 
 
 def plan(settings: dict[str, Any]) -> tuple[dict[str, Task], list[dict[str, Any]]]:
@@ -53,7 +37,7 @@ def plan(settings: dict[str, Any]) -> tuple[dict[str, Task], list[dict[str, Any]
     UserError
         An unknown or missing task, a list that does not fit another, a parameter out of range.
     """
-    _check_shape(settings)
+    check_shape(settings)
     tasks = _tasks(settings)
     intermediate, target, retrieve = (
         settings[section] for section in ("intermediate", "target", "retrieve")
@@ -94,40 +78,34 @@ def plan(settings: dict[str, Any]) -> tuple[dict[str, Task], list[dict[str, Any]
         raise UserError(
             "params.yaml: retrieve.tasks and retrieve.encoders go together: name both or neither."
         )
-    _check_numbers(settings, tasks)
+    check_numbers(settings, tasks)
 
     def sources(encoder: str) -> list[str]:
         return variants[encoder]["tasks"] if encoder in variants else [encoder]
 
     cells = [
-        _cell(tasks, encoder, sources(encoder), name, seed, tasks[name].evaluates())
+        _cell(encoder, sources(encoder), name, seed, tasks[name].evaluates())
         for encoder in target["encoders"]
         for name in target["tasks"]
         for seed in target["seeds"]
     ]
     # nothing is trained, so there is one seed
     cells += [
-        _cell(tasks, encoder, sources(encoder), RETRIEVAL, 0, tuple(retrieve["tasks"]))
+        _cell(encoder, sources(encoder), RETRIEVAL, 0, tuple(retrieve["tasks"]))
         for encoder in retrieve["encoders"]
     ]
     return tasks, cells
 
 
 def _cell(
-    tasks: dict[str, Task],
-    encoder: str,
-    sources: list[str],
-    target: str,
-    seed: int,
-    evaluates: tuple[str, ...],
+    encoder: str, sources: list[str], target: str, seed: int, evaluates: tuple[str, ...]
 ) -> dict[str, Any]:
-    bases = set(map(base_of, sources))
     return {
         "intermediate": encoder,
         "target": target,
         "seed": seed,
         "evaluates": list(evaluates),
-        "same_data": [name for name in evaluates if bases & tasks[name].same_data],
+        "same_data": [name for name in evaluates if repeats(sources, name)],
     }
 
 
@@ -172,97 +150,6 @@ def _instead(task: Task) -> str:
             f"{task.trained_on} in target.tasks."
         )
     return ": name it in retrieve.tasks."
-
-
-def _check_numbers(settings: dict[str, Any], tasks: dict[str, Task]) -> None:
-    """Choices are among those there are, numbers in their range."""
-    for key, allowed in CHOICES.items():
-        if settings["engine"][key] not in allowed:
-            raise UserError(
-                f"params.yaml: engine.{key} is {settings['engine'][key]!r}; expected one of "
-                f"{', '.join(map(str, allowed))}."
-            )
-    span = settings["span"]
-    for section in ("intermediate", "target"):
-        for name in settings[section]["tasks"]:
-            if not isinstance(params.at(settings[section], name), dict):
-                raise UserError(
-                    f"params.yaml: {section}.tasks names {name}; add its own parameters, "
-                    f"`{name}: {{}}` for none, under {section}."
-                )
-            values = params.of_task(settings[section], name)
-            for key in POSITIVE:
-                _number(f"{section}.{name}.{key}", values.get(key), key not in FRACTIONS)
-            if values.get("max_steps") is not None:
-                _number(f"{section}.{name}.max_steps", values["max_steps"], True, "null or ")
-            room = values["max_length"] - span["query_length"] - SPECIALS
-            if tasks[name].head == "span" and span["doc_stride"] > room:
-                raise UserError(
-                    f"params.yaml: span.doc_stride is {span['doc_stride']}; expected at most "
-                    f"{room}: {section}.{name}.max_length {values['max_length']} less "
-                    f"span.query_length and {SPECIALS} special tokens, or parts of a context would "
-                    "be skipped."
-                )
-    examples = settings["target"].get("evaluation_examples")
-    if examples is not None:
-        _number("target.evaluation_examples", examples, True, "null or ")
-    retrieve = settings["retrieve"]
-    if retrieve.get("pooling") not in POOLING:
-        raise UserError(
-            f"params.yaml: retrieve.pooling is {retrieve.get('pooling')!r}; expected one of "
-            f"{', '.join(POOLING)}."
-        )
-    layer = retrieve.get("layer")
-    if type(layer) is not int or layer < 0:
-        raise UserError(
-            f"params.yaml: retrieve.layer is {layer!r}; expected the number of a hidden state, "
-            "where 0 is the embedding layer."
-        )
-
-
-def _check_shape(settings: dict[str, Any]) -> None:
-    """Sections are there, lists are lists without repeats, counts are whole and above 0."""
-    lists = {
-        "data": ("tasks",),
-        "intermediate": ("tasks",),
-        "target": ("tasks", "encoders", "seeds"),
-        "retrieve": ("tasks", "encoders"),
-        "engine": (),
-        "span": (),
-    }
-    for section, names in lists.items():
-        if not isinstance(settings.get(section), dict):
-            raise UserError(f"params.yaml: the section {section} is missing.")
-        for name in names:
-            value = settings[section].get(name)
-            # a study may go without retrieval
-            empty = section != "retrieve" and not value
-            if not isinstance(value, list) or empty or len(set(map(str, value))) < len(value):
-                raise UserError(
-                    f"params.yaml: {section}.{name} is {value!r}; expected a list"
-                    f"{', not empty' if section != 'retrieve' else ''}, without repeats."
-                )
-    for key in (*CHOICES, *COUNTS):
-        if key not in settings["engine"]:
-            raise UserError(f"params.yaml: engine.{key} is missing.")
-    for section, counts in (("engine", COUNTS), ("span", SPAN)):
-        for key in counts:
-            _number(f"{section}.{key}", settings[section].get(key), True)
-    if (kept := settings["target"].get("keep_models")) not in KEPT:
-        raise UserError(f"params.yaml: target.keep_models is {kept!r}; expected one of {KEPT}.")
-    for seed in [*settings["target"]["seeds"], settings["intermediate"].get("seed")]:
-        if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-            raise UserError(f"params.yaml: the seed {seed!r} is no whole number from 0.")
-
-
-def _number(place: str, value: Any, whole: bool, before: str = "") -> None:
-    """Refuse what is no number above 0."""
-    kinds = int if whole else int | float
-    if not isinstance(value, kinds) or isinstance(value, bool) or not value > 0:
-        raise UserError(
-            f"params.yaml: {place} is {value!r}; expected {before}a "
-            f"{'whole ' if whole else ''}number above 0."
-        )
 
 
 def check_inputs(tasks: dict[str, Task], data: Path, encoder: Path) -> None:

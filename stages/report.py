@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +27,14 @@ from stages.reporting.best import CAPTION as BEST
 from stages.reporting.best import best_table
 from stages.reporting.calibrated import Calibration
 from stages.reporting.claims import claims_table
-from stages.reporting.drawing import Figure
 from stages.reporting.folder import Statistics, read
 from stages.reporting.forest import over_distances, slope_forest
 from stages.reporting.guarded import guarded
 from stages.reporting.heat_map import means_map
-from stages.reporting.marks import same_data
+from stages.reporting.literature import MOST_PANELS, literature
+from stages.reporting.marks import Pairs, same_data
 from stages.reporting.methods import method_blocks
-from stages.reporting.page import Block, Section, drawn, render, table, text
+from stages.reporting.page import Report, Section, render, table, text
 from stages.reporting.robustness import influence_plot, specification_curve
 from stages.reporting.scatter import scatter
 from stages.reporting.tables import (
@@ -58,23 +57,6 @@ STAND_IN = (
     "number of this study shows that the pipeline runs and says nothing about any language."
 )
 SAME_DATA = "* the intermediate task is the target's own training data: more epochs, not transfer."
-# Figures with more panels than this are not read; the tables hold the rest.
-MOST_PANELS = 6
-
-
-@dataclass
-class Report:
-    """What a report is made of: sections, figures, and tables that are files as well."""
-
-    sections: list[Section] = field(default_factory=list)
-    figures: list[Figure] = field(default_factory=list)
-    files: dict[str, pd.DataFrame] = field(default_factory=dict)
-
-    def show(self, *drawings: Figure | None, folded: str = "") -> list[Block]:
-        """Return the blocks of figures that could be drawn, and keep these."""
-        made = [drawing for drawing in drawings if drawing is not None]
-        self.figures += made
-        return [drawn(drawing, folded) for drawing in made]
 
 
 def report(
@@ -96,16 +78,17 @@ def report(
     """
     made = Report()
     headlines = headline(scores)
+    same = same_data(meta)
     few = {name: own.sources(name)[:MOST_PANELS] for name in own.targets}
     made.sections.append(first_screen(made, languages, own, few))
-    made.sections += results(made, human(headlines), claims, stand_in, meta or {})
-    if (section := translated_section(headlines, own)) is not None:
+    made.sections += results(made, human(headlines), claims, stand_in, meta or {}, same)
+    if (section := translated_section(headlines, own, same)) is not None:
         made.sections.append(section)
     if published is not None:
         made.sections.append(literature(made, published, languages))
     made.sections += analysis(made, languages, own, few, calibration)
     made.sections.append(
-        Section("Every language of every target", target_blocks(scores, headlines, same_data()))
+        Section("Every language of every target", target_blocks(scores, headlines, same))
     )
     made.figures += [block.figure for block in made.sections[-1].blocks if block.figure]
     if guards is not None:
@@ -141,10 +124,11 @@ def results(
     claims: pd.DataFrame | None,
     stand_in: bool,
     meta: dict[str, Any],
+    same: Pairs,
 ) -> list[Section]:
     """Return the table of the paper, the best of each target, the claims of the literature."""
     sections = []
-    found = paper_table(headlines, same_data())
+    found = paper_table(headlines, same)
     blocks = []
     if found is not None:
         shown, caption = found
@@ -153,13 +137,13 @@ def results(
     means = task_scores(headlines)
     blocks += made.show(means_map(means), folded="Scores by intermediate task and target, as a map")
     sections.append(Section("Intermediate task by target", blocks))
-    best = best_table(meta.get("development", []), headlines)
+    best = best_table(meta.get("development", []), headlines, same)
     if len(best):
         made.files["best"] = best
         sections.append(Section("The best of each target", [table(best, BEST, 1)]))
     if claims is not None:
         trained = meta.get("intermediate", {})
-        judged = claims_table(claims, headlines, same_data(), stand_in, trained)
+        judged = claims_table(claims, headlines, same, stand_in, trained)
         made.files["claims"] = judged
         note = "A verdict follows the interval, and says nothing beyond this encoder and budget."
         sections.append(Section("Claims of the literature", [table(judged, note)]))
@@ -227,30 +211,6 @@ def analysis(
     ]
 
 
-def literature(made: Report, published: Statistics, languages: pd.DataFrame) -> Section:
-    """Return the section on the published accuracies, analysed by the same code."""
-    sentences, limits = answer(published)
-    target = published.targets[0]
-    sources = published.sources(target)
-    figure = scatter(
-        *(published.outcomes, languages, target, sources[:MOST_PANELS], published.distance),
-        *(published.covariates, "published"),
-    )
-    tables = (published.correlations, published.robustness)
-    forest = over_distances(*tables, target, sources[:3], "published_")
-    return Section(
-        "The literature, analysed the same way",
-        [
-            text("Published accuracies of models trained by others (XLM-R and mBERT)."),
-            text(sentences[0], "answer"),
-            text("Limits. " + " ".join(limits), "small"),
-            *made.show(figure),
-            *made.show(forest, folded="The literature: every distance"),
-            *slope_block(published.slopes[published.slopes["target"] == target], target),
-        ],
-    )
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--scores", type=Path, default=Path("scores.csv"))
@@ -272,7 +232,7 @@ def main() -> None:
     made = report(
         read(arguments.scores),
         read(arguments.languages).set_index("language"),
-        Statistics.read(arguments.statistics, calibration),
+        Statistics.read(arguments.statistics, calibration, same_data(meta)),
         Statistics.read(folder, calibration) if folder.is_dir() else None,
         read(arguments.claims) if arguments.claims.is_file() else None,
         calibration,

@@ -7,7 +7,8 @@ In    <any cell>/cell.json and <any cell>/predictions/<target>/<language>.parque
       plan/study.json, if --plan names it: cells that the study no longer has are left out.
 Out   scores.csv        method,intermediate,target,language,seed,split,metric,value,n; percent
       scores.meta.json  beside it: the encoders and whether any of them is a stand-in, what each
-                        intermediate encoder was trained on, English development scores by cell
+                        intermediate encoder was trained on, the targets whose own training data
+                        that holds, English development scores by cell
       metrics.json      mean of the main metric in English, in the other languages, and the gap
 
 Run   python -m stages.score --cells cells --out scores.csv
@@ -27,6 +28,7 @@ from stages.errors import UserError, run
 from stages.scoring.items import count, measure, read_items
 from stages.statistics.outcomes import source_name
 from stages.tasks import missing
+from stages.tasks.table import repeats
 from stages.tasks.translations import TRAIN
 from stages.writing import replacing
 
@@ -72,6 +74,7 @@ def score(
     rows: list[dict[str, Any]] = []
     encoders: dict[str, bool] = {}
     made: dict[str, dict[str, Any]] = {}
+    repeated: dict[str, set[str]] = {}
     development: list[dict[str, Any]] = []
     scored: dict[tuple[str, ...], Path] = {}
     there: set[tuple[str, ...]] = set()
@@ -91,6 +94,9 @@ def score(
             scored[key] = path
             place = path.parent / "predictions" / target
             rows += score_target(place, cell, target, (languages or {}).get(target, ()))
+            if repeats(cell.get("tasks", [cell["intermediate"]]), target):
+                source = source_name(str(cell["method"]), str(cell["intermediate"]))
+                repeated.setdefault(source, set()).add(target)
         if TRAIN not in str(cell["method"]).split("+"):  # of the target, not of the encoder
             made[str(cell["intermediate"])] = {
                 "method": cell["method"],
@@ -119,6 +125,7 @@ def score(
         "stand_in": any(encoders.values()),
         "cells": len(set(scored.values())),
         "intermediate": dict(sorted(made.items())),
+        "same_data": {source: sorted(targets) for source, targets in sorted(repeated.items())},
         "development": development,
     }
     return table, meta

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 from stages import params
 from stages.errors import UserError, run
 from stages.tasks import Task, missing
-from stages.tasks.translations import TRAIN, base_of
+from stages.tasks.table import repeats
+from stages.tasks.translations import TRAIN
 from stages.tasks.variants import PLAIN, joined, origin
 from stages.writing import replacing, replacing_folder
 
@@ -81,7 +82,7 @@ def train_target(
             "seed": seed,
             "split": targets[0].evaluated,
             "splits": {target.name: target.evaluated for target in targets},
-            "same_data": is_same_data(sources, task, targets),
+            "same_data": any(repeats(sources, target.name) for target in targets),
             "encoder": trained.record["encoder"],
             "stand_in": trained.record["randomly_initialised"],
             "development": trained.record["development"],
@@ -136,12 +137,6 @@ def keep_best(folder: Path) -> None:
 def state_of(intermediate: str, task: Task) -> str:
     """The folder under .state/ of a cell that is not finished."""
     return f"target-{intermediate}-{task.name}"
-
-
-def is_same_data(sources: Sequence[str], task: Task, targets: Sequence[Task]) -> bool:
-    """Whether the cell means more epochs on the same rows, not transfer."""
-    known = {task.name}.union(*(record.same_data for record in (task, *targets)))
-    return not {base_of(name) for name in known}.isdisjoint(map(base_of, sources))
 
 
 def check_inputs(targets: Sequence[Task], encoded: Path) -> None:

@@ -179,6 +179,12 @@ def main() -> None:
         system.translate(wanted, known, name)
         table_of = {sentence: known.get(sentence) or "" for sentence in set(wanted)}
     ours, theirs = translate(task, rows, language, table_of)
+    if not ours:
+        raise UserError(
+            f"{name}: none of the {len(rows)} questions kept an answer in translation: the model "
+            f"loses the marks around them. Nothing was written; name another model "
+            "(translate.model)."
+        )
     answers = sum(len(row["answers"]) for row in rows) if task.head == "span" else 0
     kept = sum(len(row["answers"]) for row in ours) if task.head == "span" else 0
     record = {

@@ -110,6 +110,37 @@ def test_dvc_repro_runs_nothing_of_a_harmful_name(tmp_path: Path, sample, sectio
     assert not list(tmp_path.rglob("harm"))
 
 
+@pytest.mark.parametrize("place", ["launcher", "encoders", "study"])
+def test_a_single_stage_runs_nothing_of_a_harmful_name(tmp_path: Path, sample, place: str) -> None:
+    """`dvc repro --single-item` runs no plan before the stage; its inputs may all be there."""
+    harm = "x; touch harm #"
+    if place == "encoders":
+        sample["target"]["encoders"] = [harm]
+    else:
+        sample[place] = "touch harm; python" if place == "launcher" else harm
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(sample))
+    pipeline = (ROOT / "dvc.yaml").read_text()
+    (tmp_path / "dvc.yaml").write_text(pipeline)
+    (tmp_path / "stages").symlink_to(ROOT / "stages")
+    encoder = harm if place == "encoders" else "none"
+    stage = "report" if place == "study" else f"target@{encoder}-xnli"
+    found = yaml.safe_load(pipeline)["stages"][stage.partition("@")[0]]["deps"]
+    for dep in found:
+        names = {"${item.encoder}": encoder, "${item.task}": "xnli"}
+        for name, value in names.items():
+            dep = dep.replace(name, value)
+        if not dep.startswith("stages"):
+            (tmp_path / dep).mkdir(parents=True)
+    run = {"cwd": tmp_path, "env": environment(), "capture_output": True, "text": True}
+    dvc = [sys.executable, "-m", "dvc"]
+    assert subprocess.run([*dvc, "init", "--no-scm", "--quiet"], **run).returncode == 0
+    done = subprocess.run([*dvc, "repro", "--single-item", stage], **run)
+    assert done.returncode != 0
+    said = done.stdout + done.stderr
+    assert "expected a name of" in said or "expected a command of plain words" in said, said
+    assert not list(tmp_path.glob("harm"))
+
+
 @pytest.mark.parametrize("harm", ["x; touch harm", '"; touch harm; "', "$$(touch harm)", "--help"])
 def test_make_params_takes_a_study_as_one_word(tmp_path: Path, harm: str) -> None:
     shutil.copy(ROOT / "Makefile", tmp_path)

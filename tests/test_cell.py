@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from cells import learn
+from cells import learn, two_ranks
 
-from conftest import ENGINE, ROOT
+from conftest import ENGINE
 from stages import tracking
 from stages.intermediate import copy_baseline, train_intermediate
 from stages.target import train_target
@@ -102,27 +100,16 @@ def test_a_target_cell_predicts_every_language_and_logs_itself(workplace, tiny_e
 
 def test_two_ranks_give_the_losses_of_one(workplace, tiny_encoder, tmp_path) -> None:
     expected, _ = learn(workplace, tiny_encoder, dropout=0.0)
-    script = tmp_path / "ranks.py"
-    script.write_text(
-        "import json, sys\nfrom pathlib import Path\n"
-        f"sys.path[:0] = [{str(ROOT / 'tests')!r}, {str(ROOT)!r}]\n"
-        "from cells import learn\n"
-        f"losses, _ = learn(Path({str(workplace)!r}), Path({str(tiny_encoder)!r}), dropout=0.0)\n"
-        "import torch\n"
-        "values = torch.tensor(losses)\n"
-        "torch.distributed.all_reduce(values)\n"
-        "if torch.distributed.get_rank() == 0:\n"
-        f"    out = Path({str(tmp_path / 'losses.json')!r})\n"
-        "    out.write_text(json.dumps((values / 2).tolist()))\n"
-    )
-    free = {k: v for k, v in os.environ.items() if not k.startswith(("MASTER_", "RANK", "WORLD"))}
-    free.pop("LOCAL_RANK", None)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    done = subprocess.run(
-        [*command, "--nproc-per-node", "2", str(script)],
-        env=free | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
+    done = two_ranks(
+        tmp_path,
+        "from cells import learn",
+        f"losses, _ = learn(Path({str(workplace)!r}), Path({str(tiny_encoder)!r}), dropout=0.0)",
+        "import torch",
+        "values = torch.tensor(losses)",
+        "torch.distributed.all_reduce(values)",
+        "if torch.distributed.get_rank() == 0:",
+        f"    out = Path({str(tmp_path / 'losses.json')!r})",
+        "    out.write_text(json.dumps((values / 2).tolist()))",
     )
     assert done.returncode == 0, done.stderr[-2000:]
     losses = json.loads((tmp_path / "losses.json").read_text())

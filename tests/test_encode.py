@@ -16,6 +16,7 @@ from conftest import MIRROR, ROOT, needs_mirror
 from stages import params
 from stages.encode import main as encode_main
 from stages.encoding import encode, offsets
+from stages.errors import UserError
 from stages.learning.batches import evenly
 from stages.learning.heads import head_of
 from stages.tasks import find, missing, schema
@@ -177,6 +178,34 @@ def test_the_stage_writes_every_file_of_the_study_and_the_labels_of_the_data(
     encoded = tmp_path / "encoded/ccg"
     assert json.loads((encoded / "labels.json").read_text()) == ["N", "NP"]
     assert pq.read_table(encoded / "en/validation.parquet")["tags"].to_pylist() == [[1]]
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "row"),
+    [
+        ("mnli", "pair", {"sentence1": "{}", "sentence2": "{}", "label": "neutral"}),
+        ("csqa", "choice", {"context": "", "question": "{}", "options": ["{}"] * 5, "label": "0"}),
+        ("squad2", "span", {"question": "{}", "context": "{}", "answers": [], "starts": []}),
+    ],
+)
+def test_a_translation_that_the_tokenizer_cannot_write_trains_nothing(
+    base: str, head: str, row: dict, tiny_encoder: Path, tmp_path: Path, monkeypatch
+) -> None:
+    (tmp_path / "encoder").symlink_to(tiny_encoder)
+    for code, text in (("id", "dia datang."), ("th", "เขามา")):
+        filled = {
+            name: [v.format(text) for v in value] if isinstance(value, list) else value.format(text)
+            for name, value in row.items()
+        }
+        path = tmp_path / f"data/{base}.{code}/{code}/train.parquet"
+        path.parent.mkdir(parents=True)
+        pq.write_table(table(head, [{"id": "a", **filled}]), path)
+    run(f"{base}.id", tmp_path, monkeypatch)
+    assert (tmp_path / f"encoded/{base}.id/id/train.parquet").exists()
+    words = rf"{base}\.th/th/train\.parquet: .*% of the tokens are <unk>: .* cannot write th"
+    with pytest.raises(UserError, match=words):
+        run(f"{base}.th", tmp_path, monkeypatch)
+    assert not (tmp_path / f"encoded/{base}.th").exists()
 
 
 def test_what_the_user_has_not_brought_is_passed_on(

@@ -82,7 +82,12 @@ def test_without_a_baseline_there_is_no_table_and_the_panel_takes_one_of_one_met
     both = table_of(found).reset_index()
     shown = panel(both)
     assert shown["method"].tolist() == ["no intermediate", "multitask"]
-    assert shown["95%, these runs"].tolist()[0] == "–"
+    assert shown["encoders"].tolist() == ["none", "all"]
+    assert shown["change of slope (95%, these runs)"].tolist()[0] == "–"
+    row = both[both["method"] == "multitask"].iloc[0]
+    wanted = f"{row['slope']:.2f} ({row['slope_low']:.2f} to {row['slope_high']:.2f})"
+    text = shown["slope (95%)"].tolist()[1].replace("\u00a0", " ")
+    assert text == wanted.replace("-", "−")
 
 
 def test_a_method_without_a_baseline_of_its_own_is_compared_with_that_of_plain_training() -> None:
@@ -112,13 +117,15 @@ def test_what_a_method_adds_is_judged_against_the_same_tasks_without_it() -> Non
         (method, name, seed, 70.0 + value + seed / 10)
         for method, name, value in (
             ("plain", "none", 0.0), ("plain", "mnli", 4.0), ("mlm", "mnli-mlm", 2.0),
-            ("multitask", "all", 3.0), ("translated", "id", 6.0),
+            ("multitask", "all", 3.0), ("translated", "id", 6.0), ("multitask+mlm", "all-mlm", 3.0),
         )
         for seed in (1, 2)
     ]  # fmt: skip
     table = pd.DataFrame(rows, columns=["method", "intermediate", "seed", "value"])
     table = table.assign(target="xnli", language="de")
-    trained = {name: record for name, record in TRAINED.items() if name != "all-mlm"}
+    # of two encoders with MLM, the one that has its counterpart counts
+    lone = {"method": "multitask+mlm", "tasks": ["csqa", "mnli"]}
+    trained = {**TRAINED, "all-mlm": lone}
     runs = runs_of(table, trained).groupby("intermediate").mean()
     assert runs["before mlm"] == pytest.approx(runs["mnli"])
     claims = pd.read_csv("published/claims.csv")
@@ -132,9 +139,14 @@ def test_what_a_method_adds_is_judged_against_the_same_tasks_without_it() -> Non
         (row,) = [found.loc[name] for name in found.index if name.startswith(begins)]
         assert row["measured"].startswith(measured), begins
         assert row["verdict"] == verdict, begins
+    same = {("multitask+all", "xnli")}
+    marked = claims_table(claims, table, same, False, trained).set_index("claim")["why"]
+    words = "multi-task on xnli: the target's own data"
+    assert [name.split()[0] for name in marked.index if words in marked[name]] == ["Multi-task"]
     without = claims_table(claims, table, set(), False, {}).set_index("claim")
     (row,) = [without.loc[name] for name in without.index if name.startswith("Multilingual")]
-    assert (row["verdict"], row["why"]) == ("not run", "the study has no method mlm")
+    lacks = "the study has no MLM beside the same tasks without it"
+    assert (row["verdict"], row["why"]) == ("not run", lacks)
 
 
 def test_the_best_by_english_development_may_be_another_than_the_best_by_the_target() -> None:

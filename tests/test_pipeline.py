@@ -26,6 +26,11 @@ WITHOUT_EFFECT = {
 }  # fmt: skip
 
 
+def commands(stage: str) -> list[str]:
+    found = PIPELINE[stage]["cmd"]
+    return found if isinstance(found, list) else [found]
+
+
 def imported(path: Path, seen: set[Path] | None = None) -> set[Path]:
     """Every file of stages/ that `path` imports, at the top or inside a function."""
     seen = set() if seen is None else seen
@@ -48,7 +53,7 @@ def imported(path: Path, seen: set[Path] | None = None) -> set[Path]:
 
 @pytest.mark.parametrize("stage", list(PIPELINE))
 def test_a_stage_depends_on_the_modules_it_imports(stage: str) -> None:
-    module = PIPELINE[stage]["cmd"].split("-m ")[1].split()[0].replace(".", "/") + ".py"
+    module = commands(stage)[-1].split("-m ")[1].split()[0].replace(".", "/") + ".py"
     deps = {dep for dep in PIPELINE[stage].get("deps", []) if dep.startswith("stages/")}
     if stage == "baseline":  # copies a folder
         return
@@ -62,6 +67,14 @@ def test_a_stage_depends_on_the_modules_it_imports(stage: str) -> None:
     assert not missing, f"{stage} imports {sorted(missing)}: add them to its deps"
     unused = {dep for dep in deps if not any(n == dep or n.startswith(f"{dep}/") for n in needed)}
     assert not unused, f"{stage} lists {sorted(unused)} and imports none of it"
+
+
+@pytest.mark.parametrize("stage", list(PIPELINE))
+def test_what_params_yaml_adds_to_a_command_is_admitted_first(stage: str) -> None:
+    first, *rest = commands(stage)
+    assert "${" not in first
+    assert not rest or first == "python -m stages.admission"
+    assert not rest or any("${" in command for command in rest)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "stages").glob("*.py")), ids=lambda p: p.stem)

@@ -172,6 +172,36 @@ def test_variants_are_encoders_and_share_the_data_of_any_of_their_tasks(variants
     assert same["mnli-mlm", "squad"] == []
 
 
+def test_a_variant_that_trains_on_the_target_itself_shares_its_data(variants) -> None:
+    variants["data"]["tasks"] += ["qqp", "pawsx", "mnli.id"]
+    variants["intermediate"]["variants"] |= {
+        "pairs": {"tasks": ["qqp", "pawsx"]}, "en-id": {"tasks": ["mnli", "mnli.id"]},
+    }  # fmt: skip
+    variants["target"] |= {"encoders": ["pairs", "en-id"], "tasks": ["pawsx", "xnli"], "pawsx": {}}
+    _, cells = plan(variants)
+    same = {(c["intermediate"], c["target"]): c["same_data"] for c in cells if c["seed"] == 3}
+    assert same == {
+        ("pairs", "pawsx"): ["pawsx"], ("pairs", "xnli"): [],
+        ("en-id", "pawsx"): [], ("en-id", "xnli"): ["xnli"],
+        **{(i, "retrieval"): c for (i, t), c in same.items() if t == "retrieval"},
+    }  # fmt: skip
+
+
+def test_the_study_of_variants_has_each_method_on_each_kind_of_target() -> None:
+    from stages.compose import compose
+
+    _, cells = plan(yaml.safe_load(compose("variants", ROOT / "conf")))
+    found = {(c["intermediate"], c["target"]): (c["evaluates"], c["same_data"]) for c in cells}
+    encoders = ("none", "mnli", "all", "mnli-mlm", "mnli-en-id")
+    targets = ("xnli", "pawsx", "udpos", "panx", "squad", "tydiqa", "retrieval")
+    assert set(found) == {(encoder, target) for encoder in encoders for target in targets}
+    both = ["xnli", "xnli.translate-test"]
+    assert found["none", "xnli"] == (both, [])
+    assert all(found[encoder, "xnli"] == (both, both) for encoder in encoders[1:])
+    assert found["all", "squad"] == (["xquad", "mlqa"], ["xquad", "mlqa"])
+    assert found["mnli-en-id", "squad"][1] == found["all", "retrieval"][1] == []
+
+
 def test_a_variants_own_parameters_go_before_the_tasks(variants) -> None:
     from stages import params
 

@@ -13,11 +13,12 @@ from stages.errors import UserError
 from stages.report import STAND_IN, TITLE, report
 from stages.reporting.answer import first_sentence, second_sentence
 from stages.reporting.benchmark import headline, paper_table, task_scores
+from stages.reporting.best import best_table
 from stages.reporting.calibrated import WORLDS, Calibration
 from stages.reporting.claims import claims_table, gain
 from stages.reporting.drawing import inline
 from stages.reporting.folder import Statistics
-from stages.reporting.marks import marked
+from stages.reporting.marks import marked, same_data
 from stages.reporting.page import Section, render, table, text
 from stages.statistics.checking import read_languages, read_scores
 
@@ -97,6 +98,34 @@ def test_training_on_the_targets_own_data_is_marked(made: tuple[str, list, pd.Da
     assert "mnli*" in made[0] and "more epochs, not transfer" in made[0]
     frame = pd.DataFrame({"source": ["mnli", "mnli"], "target": ["xnli", "pawsx"]})
     assert marked(frame)["source"].tolist() == ["mnli*", "mnli"]
+
+
+def test_a_variant_is_marked_as_the_plain_task_is(folder: Path) -> None:
+    same = same_data({"same_data": {"multitask+all": ["xnli"], "mlm+csqa-mlm": []}})
+    frame = pd.DataFrame(
+        {
+            "encoders": ["none", "mnli, qqp", "multitask+all, multitask+few", "mlm+csqa-mlm"],
+            "target": "xnli",
+        }
+    )
+    wanted = ["none", "mnli*, qqp", "multitask+all*, multitask+few", "mlm+csqa-mlm"]
+    assert marked(frame, same)["encoders"].tolist() == wanted
+    own = Statistics.read(folder, calibration(), same)
+    assert own.methods["encoders"].tolist() == ["none", "mnli*"]
+    rows = [
+        (source, target, language, 70.0 + len(source))
+        for source in ("none", "multitask+all")
+        for target in ("xnli", "pawsx")
+        for language in ("en", "de")
+    ]
+    table = pd.DataFrame(rows, columns=["source", "target", "language", "value"])
+    scores = table.assign(seed=1, split="test", metric="accuracy", n=9)
+    found = paper_table(scores, same)
+    assert found is not None and "more epochs, not transfer" in found[1]
+    row = found[0].set_index("intermediate").loc["multitask+all"]
+    assert [row["xnli"], row["pawsx"]] == ["+9.0*", "+9.0"]
+    made = best_table([], scores, same).set_index("target")["chosen on the target languages"]
+    assert made.to_dict() == {"xnli": "multitask+all*", "pawsx": "multitask+all"}
 
 
 def test_ids_of_inline_figures_are_unique(made: tuple[str, list, pd.DataFrame]) -> None:

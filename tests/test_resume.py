@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from cells import learn
+from cells import learn, two_ranks
 
-from conftest import ENGINE, ROOT
+from conftest import ENGINE
 from stages.errors import UserError
 from stages.learning import resume
 from stages.learning.resume import State, key
@@ -80,26 +78,15 @@ def test_a_run_goes_on_at_another_stage_and_accumulation(workplace, tiny_encoder
 
 def test_two_ranks_begin_and_one_goes_on(workplace, tiny_encoder, tmp_path) -> None:
     losses, _ = learn(workplace, tiny_encoder, **RUN, dropout=0.0)
-    script = tmp_path / "ranks.py"
-    script.write_text(
-        "import os, sys\nfrom pathlib import Path\n"
-        f"sys.path[:0] = [{str(ROOT / 'tests')!r}, {str(ROOT)!r}]\n"
-        "from cells import learn\n"
-        "from test_resume import RUN, drill\n"
-        "def report(entry):\n"
-        "    if entry['step'] == 5:\n"
-        "        os._exit(7)\n"
-        f"learn(Path({str(workplace)!r}), Path({str(tiny_encoder)!r}), **RUN, dropout=0.0,\n"
-        "    report=report, state=drill())\n"
-    )
-    free = {k: v for k, v in os.environ.items() if not k.startswith(("MASTER_", "RANK", "WORLD"))}
-    free.pop("LOCAL_RANK", None)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    done = subprocess.run(
-        [*command, "--nproc-per-node", "2", str(script)],
-        env=free | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
+    done = two_ranks(
+        tmp_path,
+        "from cells import learn",
+        "from test_resume import RUN, drill",
+        "def report(entry):",
+        "    if entry['step'] == 5:",
+        "        os._exit(7)",
+        f"learn(Path({str(workplace)!r}), Path({str(tiny_encoder)!r}), **RUN, dropout=0.0,",
+        "    report=report, state=drill())",
     )
     assert "exitcode  : 7" in done.stderr, done.stderr[-2000:]
     assert drill().generations()[0].name.startswith("step-00000004.")

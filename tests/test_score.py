@@ -58,6 +58,7 @@ def test_scores_table(cell: Path, tmp_path: Path) -> None:
         "stand_in": False,
         "cells": 1,
         "intermediate": {"none": {"method": "plain", "tasks": ["none"]}},
+        "same_data": {},
         "development": [],
     }
     assert summarise(table) == {"none": {"xnli": {"en": 75.0, "others": 25.0, "gap": 50.0}}}
@@ -67,6 +68,27 @@ def test_keys_come_from_the_cell_not_the_folder(cell: Path, tmp_path: Path) -> N
     (cell / "cell.json").write_text(json.dumps({**CELL, "intermediate": "mnli", "seed": 7}))
     table, _ = score(tmp_path)
     assert set(table["intermediate"]) == {"mnli"} and set(table["seed"]) == {7}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"intermediate": "mnli"}, {"mnli": ["xnli"]}),
+        ({"intermediate": "qqp"}, {}),
+        ({"intermediate": "all", "method": "multitask", "tasks": ["qqp", "mnli"]},
+         {"multitask+all": ["xnli"]}),
+        ({"intermediate": "all", "method": "multitask", "tasks": ["qqp", "csqa"]}, {}),
+        ({"intermediate": "mnli-en-id", "method": "translated", "tasks": ["mnli", "mnli.id"]},
+         {"translated+mnli-en-id": ["xnli"]}),
+        ({"intermediate": "mnli", "method": "translate-train", "tasks": ["mnli"]},
+         {"translate-train+mnli": ["xnli"]}),
+    ],
+)  # fmt: skip
+def test_a_source_that_saw_the_targets_own_data_is_named(
+    changes: dict, expected: dict, cell: Path, tmp_path: Path
+) -> None:
+    (cell / "cell.json").write_text(json.dumps({**CELL, **changes}))
+    assert score(tmp_path)[1]["same_data"] == expected
 
 
 def test_a_stand_in_marks_the_study(cell: Path, tmp_path: Path) -> None:

@@ -281,10 +281,10 @@ def test_a_plan_holds_translated_sets() -> None:
     study = YAML(typ="safe").load(compose("translated"))
     tasks, cells = plan(study)
     assert tasks["xnli"].evaluates() == ("xnli", "xnli.translate-test")
-    assert {cell["intermediate"] for cell in cells} == {"none", "mnli", "mnli.id"}
+    assert {cell["intermediate"] for cell in cells} == {"none", "mnli", "mnli-en-id"}
     marked = {cell["intermediate"]: cell["same_data"] for cell in cells}
     assert marked["none"] == []
-    assert marked["mnli"] == marked["mnli.id"] == ["xnli", "xnli.translate-test"]
+    assert marked["mnli"] == marked["mnli-en-id"] == ["xnli", "xnli.translate-test"]
 
 
 @needs_mirror

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,15 +14,16 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from cells import two_ranks
 
-from conftest import ENGINE, ROOT
+from conftest import ENGINE
 from stages import params, target, tracking
 from stages.errors import UserError
 from stages.intermediate import train_intermediate
 from stages.learning import encoder as encoders
 from stages.learning.heads import head_of
 from stages.learning.train import train
-from stages.target import is_same_data, train_target
+from stages.target import train_target
 from stages.tasks import Task, find, missing
 
 SPAN = ENGINE | {"query_length": 8, "doc_stride": 16, "max_length": 40, "keep_models": "none"}
@@ -138,37 +138,19 @@ def test_two_ranks_give_the_losses_of_one_for_tagging(
     workplace: Path, tiny_encoder: Path, tmp_path: Path
 ) -> None:
     expected = learn(workplace, tiny_encoder)
-    script = tmp_path / "ranks.py"
-    script.write_text(
-        "import json, sys\nfrom pathlib import Path\n"
-        f"sys.path[:0] = [{str(ROOT / 'tests')!r}, {str(ROOT)!r}]\n"
-        "from test_target import learn\n"
-        "found = [learn(Path('.'), Path(sys.argv[1]), training_tokens=n) for n in (4096, 30)]\n"
-        "import torch\n"
-        "rank = torch.distributed.get_rank()\n"
-        "Path(f'losses-{rank}.json').write_text(json.dumps(found))\n"
-    )
-    free = {k: v for k, v in os.environ.items() if not k.startswith(("MASTER_", "RANK", "WORLD"))}
-    free.pop("LOCAL_RANK", None)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    done = subprocess.run(
-        [*command, "--nproc-per-node", "2", str(script), str(tiny_encoder)],
-        env=free | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
+    done = two_ranks(
+        tmp_path,
+        "from test_target import learn",
+        f"place = Path({str(tiny_encoder)!r})",
+        "found = [learn(Path('.'), place, training_tokens=n) for n in (4096, 30)]",
+        "import torch",
+        "rank = torch.distributed.get_rank()",
+        "Path(f'losses-{rank}.json').write_text(json.dumps(found))",
     )
     assert done.returncode == 0, done.stderr[-2000:]
     for rank in (0, 1):
         for losses in json.loads((tmp_path / f"losses-{rank}.json").read_text()):
             np.testing.assert_allclose(losses, expected, atol=1e-4)
-
-
-def test_more_epochs_on_the_same_data_are_marked() -> None:
-    squad, both = find("squad"), [find("xquad"), find("mlqa")]
-    assert is_same_data(["squad"], squad, both)
-    assert not is_same_data(["squad2"], squad, both)
-    assert is_same_data(["qqp", "mnli"], find("xnli"), [find("xnli")])
-    assert not is_same_data("none", find("xnli"), [find("xnli")])
 
 
 def test_a_missing_language_is_named_before_training(workplace: Path, tiny_encoder) -> None:

@@ -10,6 +10,7 @@ import pytest
 from stages import params
 from stages.errors import UserError
 from stages.tasks import TASKS, find, schema
+from stages.tasks.table import repeats
 
 
 def settings(**data: Any) -> dict[str, Any]:
@@ -64,6 +65,27 @@ def test_same_data_is_marked_where_phase_two_repeats_phase_one() -> None:
     assert find("xnli").same_data == {"mnli", "anli"}
     assert find("xquad").same_data == find("mlqa").same_data == {"squad"}
     assert not find("tydiqa").same_data
+
+
+@pytest.mark.parametrize(
+    ("learnt", "target", "expected"),
+    [
+        (["none"], "xnli", False),
+        (["mnli"], "xnli", True),
+        (["qqp", "csqa", "mnli"], "xnli", True),
+        (["mnli.id"], "xnli", True),
+        (["mnli"], "xnli.pseudo", True),
+        (["qqp", "squad"], "mlqa", True),
+        (["squad.es"], "xquad.pseudo", True),
+        (["squad2"], "xquad", False),
+        (["squad"], "tydiqa", False),
+        (["qqp", "pawsx"], "pawsx", True),
+        (["mnli", "squad"], "tatoeba", False),
+        (["mnli"], "a target of others", False),
+    ],
+)
+def test_what_repeats_a_targets_own_training_data(learnt, target, expected) -> None:
+    assert repeats(learnt, target) is expected
 
 
 def test_published_sizes() -> None:

@@ -132,10 +132,7 @@ def test_what_another_task_translated_is_not_translated_again(
     ]
 
 
-@pytest.mark.usefixtures("honest")
-def test_answers_are_found_again_or_dropped_and_counted(
-    study: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def questions() -> list[dict[str, Any]]:
     rows = []
     for n in range(160):
         context = (
@@ -145,6 +142,14 @@ def test_answers_are_found_again_or_dropped_and_counted(
             "id": f"q{n}", "context": context, "question": f"Who saw it {300 + n}?",
             "answers": ["mayor"], "starts": [context.index("mayor")],
         })  # fmt: skip
+    return rows
+
+
+@pytest.mark.usefixtures("honest")
+def test_answers_are_found_again_or_dropped_and_counted(
+    study: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = questions()
     # over the end of a sentence: no mark can hold it
     rows[7] |= {"answers": ["days. The"], "starts": [rows[7]["context"].index("days")]}
     write(study, "squad", rows)
@@ -168,6 +173,57 @@ def test_noise_is_rejected_and_kept_apart(study: Path, monkeypatch: pytest.Monke
     assert not verdict["accepted"]
     lines = next((study / ".state/translations").rglob("*.jsonl")).read_bytes()
     assert lines.count(b"\n") == 321  # 160 first sentences, one that all share, 160 others
+
+
+def test_questions_through_a_model_lose_their_answers_and_are_counted(
+    study: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = questions()
+    for row in rows[:40]:  # SQuAD v2's kind, which has none to lose
+        row |= {"answers": [], "starts": []}
+    write(study, "squad2", rows)
+    tiny_m2m(study / "translator", [f"{row['context']} {row['question']}" for row in rows])
+    with pytest.raises(UserError, match=r"the translation squad2\.id is rejected"):
+        run(monkeypatch, "squad2", "id")
+    assert "40 rows, 120 dropped with all of their answers, 120 of 120" in capsys.readouterr().out
+    folder = study / "translations/rejected/squad2.id"
+    record = json.loads((folder / "record.json").read_text())
+    assert (record["rows"], record["rows_dropped"]) == (40, 120)
+    assert (record["answers"], record["answers_dropped"]) == (0, 120)
+    found = pq.read_table(folder / "squad2.id.train.parquet").to_pylist()
+    assert [row["id"] for row in found] == [row["id"] for row in rows[:40]]
+
+
+def test_questions_that_all_lose_their_answers_leave_nothing(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(study, "squad", questions())
+    tiny_m2m(study / "translator", [f"{row['context']} {row['question']}" for row in questions()])
+    with pytest.raises(UserError, match=r"squad\.id: none of the 160 questions kept an answer"):
+        run(monkeypatch, "squad", "id")
+    assert not (study / "translations").exists()
+
+
+def test_a_killed_translation_goes_on_from_half_a_line(
+    study: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny_m2m(study / "translator", [english(n)["sentence1"] for n in range(160)])
+
+    def again() -> tuple[bytes, bytes, str]:
+        with pytest.raises(UserError, match="is rejected"):
+            run(monkeypatch, "mnli", "id")
+        kept = next((study / ".state/translations").rglob("*.jsonl"))
+        table = study / "translations/rejected/mnli.id/mnli.id.train.parquet"
+        return kept.read_bytes(), table.read_bytes(), capsys.readouterr().out
+
+    lines, table, _ = again()
+    kept = next((study / ".state/translations").rglob("*.jsonl"))
+    kept.write_bytes(b"".join(lines.splitlines(keepends=True)[:200]) + lines[-31:-9])
+    resumed, same, said = again()
+    assert sorted(resumed.splitlines()) == sorted(lines.splitlines())
+    assert same == table
+    assert "line 201: half a line of a run that was killed" in said
+    assert "121 sentences, 200 more are known" in said
 
 
 def test_what_cannot_be_translated_is_refused(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:

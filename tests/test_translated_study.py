@@ -17,7 +17,7 @@ from stages.evaluated import evaluated
 from stages.learning.heads import head_of
 from stages.reporting.benchmark import headline, paper_table
 from stages.reporting.marks import same_data
-from stages.reporting.translated import human
+from stages.reporting.translated import human, in_the_same_languages
 from stages.score import score, summarise
 from stages.statistics.checking import read_languages, read_scores
 from stages.statistics.correlation_table import correlation_tables
@@ -25,6 +25,7 @@ from stages.statistics.outcomes import degradation
 from stages.statistics.settings import Settings
 from stages.target import train_target
 from stages.tasks import Task, find
+from stages.tracking.gains import CellName, Row, by_cell, by_place
 
 DISTANCE = "distance_geographic_great_circle"
 SYNTACTIC = "distance_syntactic_knn_angular"  # lang2vec has none for jv, kk and ms
@@ -167,3 +168,46 @@ def test_the_benchmark_leaves_out_what_a_machine_translated(tmp_path: Path) -> N
     found = paper_table(human(scores), same_data())
     assert found is not None and list(found[0]) == ["intermediate", "xnli", "pawsx", "mean"]
     assert ("mnli", "xnli.pseudo") in same_data() and ("mnli", "pawsx.pseudo") not in same_data()
+
+
+def test_a_translated_test_stands_beside_peoples_in_the_languages_of_both(tmp_path: Path) -> None:
+    path = table_of(tmp_path, xnli=["en", "sw", "ur"], xnli_pseudo=["en", "fi", "sw"])
+    table = pd.read_csv(path)
+    found = in_the_same_languages(headline(table), same_data()).set_index("intermediate")
+    assert list(found.index) == ["none", "mnli*"] and set(found["test"]) == {"xnli.pseudo"}
+    at = table[table["intermediate"] == "none"].set_index(["target", "language"])["value"]
+    row = found.loc["none"]
+    machine, people = at["xnli.pseudo", "sw"], at["xnli", "sw"]
+    assert (row["languages"], row["languages "]) == (1, 2)
+    assert row["in all of the test"] == pytest.approx((machine + at["xnli.pseudo", "fi"]) / 2)
+    assert row["difference"] == pytest.approx(machine - people) and machine < people
+    alone = table[table["target"] == "xnli.pseudo"]
+    found = in_the_same_languages(headline(alone), same_data())
+    assert set(found["languages"]) == {0} and found["difference"].isna().all()
+
+
+def test_a_run_holds_translated_tests_and_averages_none() -> None:
+    def rows(method: str, source: str, target: str, english: float, swahili: float) -> list[Row]:
+        values = {"en": english, "sw": swahili}
+        return [Row(method, source, target, code, "1", v) for code, v in values.items()]
+
+    found = [
+        *rows("plain", "none", "xnli", 80, 60), *rows("plain", "none", "xnli.pseudo", 80, 20),
+        *rows("plain", "mnli", "xnli", 81, 65), *rows("plain", "mnli", "xnli.pseudo", 81, 21),
+        *rows("translate-train", "none", "xnli", 82, 72),
+    ]  # fmt: skip
+    cells = by_cell(found, {"sw": 0.5})
+    assert set(cells) == {
+        CellName("none", "xnli", "1"), CellName("mnli", "xnli", "1"),
+        CellName("none", "xnli.translate-train", "1"),
+    }  # fmt: skip
+    mnli = cells[CellName("mnli", "xnli", "1")]
+    assert (mnli["zero_shot"], mnli["drop"], mnli["gain"]) == (65, 16, 3)
+    assert (mnli["gain/xnli/sw"], mnli["gain/xnli.pseudo/sw"]) == (5, 1)
+    assert cells[CellName("none", "xnli.translate-train", "1")]["zero_shot"] == 72
+    places = by_place(found, cells)
+    swahili = {place[:2]: values["score"] for place, values in places.items() if place[2] == "sw"}
+    assert swahili == {
+        ("none", "xnli"): 60, ("none", "xnli.pseudo"): 20, ("mnli", "xnli"): 65,
+        ("mnli", "xnli.pseudo"): 21,
+    }  # fmt: skip

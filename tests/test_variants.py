@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from cells import learn
+from cells import learn, two_ranks
 from test_resume import Killed, drill, equal
 from variants import MLM, TASKS, learn_variant, lesson, with_mask, write_tasks
 
-from conftest import ROOT
 from stages.errors import UserError
 from stages.learning.mixture import Mixture, shares
 
@@ -118,25 +115,14 @@ def test_two_ranks_give_the_losses_of_one_whatever_the_head(
     encoder, place, tmp_path, stage: int
 ) -> None:
     expected, _ = learn_variant(encoder, place, mlm=MLM, dropout=0.0, zero_stage=stage, **RUN)
-    script = tmp_path / "ranks.py"
-    script.write_text(
-        "import json, sys\nfrom pathlib import Path\n"
-        f"sys.path[:0] = [{str(ROOT / 'tests')!r}, {str(ROOT)!r}]\n"
-        "from variants import MLM, learn_variant\n"
-        "import torch\n"
-        f"curve, _ = learn_variant(Path({str(encoder)!r}), Path({str(place)!r}), mlm=MLM,\n"
-        f"    dropout=0.0, zero_stage={stage}, **{RUN!r})\n"
-        "if torch.distributed.get_rank() == 0:\n"
-        f"    Path({str(tmp_path / 'curve.json')!r}).write_text(json.dumps(curve))\n"
-    )
-    free = {k: v for k, v in os.environ.items() if not k.startswith(("MASTER_", "RANK", "WORLD"))}
-    free.pop("LOCAL_RANK", None)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    done = subprocess.run(
-        [*command, "--nproc-per-node", "2", str(script)],
-        env=free | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
+    done = two_ranks(
+        tmp_path,
+        "from variants import MLM, learn_variant",
+        "import torch",
+        f"curve, _ = learn_variant(Path({str(encoder)!r}), Path({str(place)!r}), mlm=MLM,",
+        f"    dropout=0.0, zero_stage={stage}, **{RUN!r})",
+        "if torch.distributed.get_rank() == 0:",
+        f"    Path({str(tmp_path / 'curve.json')!r}).write_text(json.dumps(curve))",
     )
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads((tmp_path / "curve.json").read_text())
@@ -171,10 +157,68 @@ def test_tasks_of_one_base_are_one_training_set_with_one_head(encoder, place) ->
     assert method([find("mnli")], {"share": 0}) == "plain"
 
 
+@pytest.mark.parametrize(
+    ("tasks", "lost", "left_out"),
+    [
+        (["mnli", "mnli.id"], "mnli.id", True),  # plain training under another name
+        (["mnli", "csqa"], "csqa", True),
+        (["mnli", "csqa", "ccg"], "ccg", False),
+    ],
+)
+def test_a_variant_without_what_makes_it_is_left_out(
+    workplace, monkeypatch, tasks, lost, left_out
+) -> None:
+    from stages import intermediate, params
+    from stages.tasks import missing
+
+    missing.leave(workplace / "encoded" / lost, "bring it")
+    stage = {"tasks": ["mnli"], "variants": {"both": {"tasks": tasks}}, "seed": 1}
+    settings = {"study": "test", "engine": {}, "intermediate": stage, "data": {"tasks": tasks}}
+    trained = []
+    monkeypatch.setattr(params, "read", lambda: settings)
+    monkeypatch.setattr(intermediate, "train_variant", lambda *arguments: trained.append(arguments))
+    monkeypatch.setattr(sys, "argv", ["intermediate", "both"])
+    intermediate.main()
+    assert bool(missing.why(workplace / "encoders/both")) is left_out
+    assert [[task.name for task in run[1]] for run in trained] == (
+        [] if left_out else [["mnli", "csqa"]]
+    )
+
+
 def test_a_batch_that_one_rank_would_not_have_is_refused(encoder, place) -> None:
     found = lesson(encoder, place, mlm={**MLM, "batch_size": 9})
     with pytest.raises(UserError, match=r"batch_size 9 of mlm .* 2 ranks x accumulation 2.* of 4"):
         found.check(2, 2)
+
+
+def test_a_head_that_only_one_rank_has_is_refused_on_both(encoder, place, tmp_path) -> None:
+    lesson(encoder, place).agree("key")
+    done = two_ranks(
+        tmp_path,
+        "import torch",
+        "from variants import TASKS, lesson",
+        "from stages.errors import UserError",
+        "torch.distributed.init_process_group('gloo')",
+        "rank = torch.distributed.get_rank()",
+        "def said(tasks, key):",
+        "    found = lesson(",
+        f"        Path({str(encoder)!r}), Path({str(place)!r}), tasks, max_steps=8",
+        "    )",
+        "    try:",
+        "        found.agree(key)",
+        "    except UserError as error:",
+        "        return str(error)",
+        "found = [said(TASKS, 'key'), said(TASKS[:4 - rank], 'key'), said(TASKS, f'key {rank}')]",
+        f"(Path({str(tmp_path)!r}) / f'said-{{rank}}.json').write_text(json.dumps(found))",
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    for rank in (0, 1):
+        same, heads, data = json.loads((tmp_path / f"said-{rank}.json").read_text())
+        assert same is None
+        assert heads.startswith(
+            "rank 1 has the heads mnli, csqa, udpos, rank 0 has mnli, csqa, udpos, squad: encoded/"
+        )
+        assert data.startswith("rank 1 reads other data, parameters or code than rank 0")
 
 
 def test_text_that_is_not_there_is_named(encoder, place) -> None:

@@ -2,6 +2,6 @@
 
 from stages.encoding.columns import encode
 from stages.encoding.tokens import load, offsets
-from stages.encoding.unlabelled import check_text
+from stages.encoding.unlabelled import check_known, check_text
 
-__all__ = ["check_text", "encode", "load", "offsets"]
+__all__ = ["check_known", "check_text", "encode", "load", "offsets"]

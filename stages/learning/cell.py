@@ -98,6 +98,7 @@ def learn(
     steps = lesson.course.steps
     stand_in = encoders.is_stand_in(encoder)
     key = resume.key(dict(lesson.facts), settings, [*lesson.files, *encoder.glob("*.safetensors")])
+    lesson.agree(key)
     state = resume.State(cell, key, settings["save_minutes"])
     state.forget_others()
     if rank == 0:

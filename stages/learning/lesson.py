@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from stages.errors import UserError
@@ -55,6 +56,33 @@ class Lesson:
                 raise UserError(
                     f"batch_size {size} of {name} (params.yaml) does not divide over {ranks} ranks "
                     f"x accumulation {accumulation}; expected a multiple of {ranks * accumulation}."
+                )
+
+    def agree(self, key: str) -> None:
+        """Refuse ranks that would train other heads, or on other data, than the first: all wait for
+        each other in every step, and would do so for ever.
+
+        key : of what this rank reads (`resume.key`).
+
+        Raises
+        ------
+        UserError
+            On every rank; names the rank and what it has.
+        """
+        ranks: list[Any] = [None] * torch.distributed.get_world_size()
+        torch.distributed.all_gather_object(ranks, (tuple(self.batch_sizes), key))
+        heads, first = ranks[0]
+        for rank, (others, other) in enumerate(ranks):
+            if others != heads:
+                raise UserError(
+                    f"rank {rank} has the heads {', '.join(others)}, rank 0 has "
+                    f"{', '.join(heads)}: encoded/ is not the same on their machines. Bring it "
+                    "there whole (`dvc pull encoded`); nothing was trained."
+                )
+            if other != first:
+                raise UserError(
+                    f"rank {rank} reads other data, parameters or code than rank 0: bring its "
+                    "machine to the same commit and the same encoded/; nothing was trained."
                 )
 
 

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.statistics.outcomes import BASELINE, PLAIN, RETRIEVED
+from stages.statistics.outcomes import BASELINE, PLAIN, RETRIEVED, source_name
 from stages.tasks.table import TASKS
 from stages.tasks.translations import base_of
 
 MULTI = "multi"
 # claims on a method: its name in claims.csv, and what `method` of scores.csv holds
 METHODS = {MULTI: "multitask", "mlm": "mlm", "translated": "translated"}
+SHOWN = {MULTI: "multi-task", "mlm": "MLM", "translated": "translated data"}
 COLUMNS = ["claim", "claimed", "measured", "verdict", "why"]
 # A gain of less than this, in points, is no benefit.
 NO_BENEFIT = 0.5
@@ -38,6 +39,7 @@ def claims_table(
     the intermediate tasks which gain, with Wilson's interval.
     """
     runs = runs_of(scores, trained or {})
+    same_data = same_data | of_methods(same_data, trained or {})
     present = {(str(i), str(t)) for i, t, _ in runs.index}
     plain = set(scores.loc[scores["method"] == PLAIN, "intermediate"]) - {BASELINE}
     rows = []
@@ -52,34 +54,49 @@ def claims_table(
 def runs_of(scores: pd.DataFrame, trained: Mapping[str, Any]) -> pd.Series:
     """Return mean scores by intermediate, target and seed: plain tasks, and methods by their name.
 
-    A method is the mean of its encoders. MLM and translated data are set against what has the same
-    tasks without them, under the name `before <method>`.
+    A method is the mean of its encoders.
     """
     keys = ["intermediate", "target", "seed"]
     every = scores.groupby(["method", *keys])["value"].mean()
     plain = every[every.index.get_level_values("method") == PLAIN].droplevel("method")
     parts = [plain]
-    for name, adds in METHODS.items():
-        encoders = {
-            encoder: record
-            for encoder, record in trained.items()
-            if adds in str(record["method"]).split("+")
-        }
-        sets = {f"{name}": list(encoders)}
-        if name != MULTI:
-            others = [counterpart(record, adds, trained) for record in encoders.values()]
-            if not all(others):
-                continue
-            sets[f"before {name}"] = [str(other) for other in others]
-        for label, names in sets.items():
-            methods = [trained[one]["method"] for one in names]
-            wanted = list(zip(methods, names, strict=True))
-            levels = (every.index.get_level_values(level) for level in ("method", "intermediate"))
-            chosen = every[[pair in wanted for pair in zip(*levels, strict=True)]]
-            if len(chosen):
-                means = chosen.groupby(["target", "seed"]).mean()
-                parts.append(pd.concat({label: means}, names=keys))
+    for label, names in arms(trained).items():
+        wanted = [(trained[one]["method"], one) for one in names]
+        levels = (every.index.get_level_values(level) for level in ("method", "intermediate"))
+        chosen = every[[pair in wanted for pair in zip(*levels, strict=True)]]
+        if len(chosen):
+            means = chosen.groupby(["target", "seed"]).mean()
+            parts.append(pd.concat({label: means}, names=keys))
     return pd.concat(parts).sort_index()
+
+
+def arms(trained: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the encoders of each method, by its name.
+
+    MLM and translated data are set against what has the same tasks without them, `before <method>`;
+    an encoder without such another is left out.
+    """
+    found: dict[str, list[str]] = {}
+    for name, adds in METHODS.items():
+        has = [one for one in trained if adds in str(trained[one]["method"]).split("+")]
+        if name == MULTI:
+            found[name] = has
+            continue
+        others = {one: counterpart(trained[one], adds, trained) for one in has}
+        pairs = {one: other for one, other in others.items() if other}
+        found |= {name: list(pairs), f"before {name}": list(pairs.values())}
+    return found
+
+
+def of_methods(same_data: set[tuple[str, str]], trained: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """Return the pairs of a method's name and a target whose own data one of its encoders saw."""
+    return {
+        (label, target)
+        for label, names in arms(trained).items()
+        for one in names
+        for source, target in same_data
+        if source == source_name(str(trained[one]["method"]), one)
+    }
 
 
 def counterpart(record: Mapping[str, Any], adds: str, trained: Mapping[str, Any]) -> str | None:
@@ -108,11 +125,10 @@ def judge(
     tasks = [task] if task else sorted({i for i, _ in present if i in plain})
     tasks = [i for i in tasks if targets and all((i, t) in present for t in targets)]
     if not targets or not tasks:
-        if target and (base, target) not in present:
+        if target and ("none", target) not in present:
             why = f"the study has no target {target}"
         else:
-            what = "method" if task in METHODS else "intermediate task"
-            why = f"the study has no {what} {task}" if task else "no intermediate task"
+            why = f"the study has no {kind(task)}" if task else "no intermediate task"
         return {"measured": "", "verdict": "not run", "why": why}
     gains = {i: gain(runs, dict.fromkeys(targets, i), 1, base) for i in tasks}
     measure = claim.measure  # type: ignore[attr-defined]
@@ -127,8 +143,8 @@ def judge(
     # What was picked for its gain has to pass for every task that it was picked from.
     mean, low, high = gain(runs, chosen, 1 if measure == "gain" else len(tasks), base)
     names = list(dict.fromkeys(chosen.values()))
-    who = names[0] if len(names) == 1 else "the best of each target"
-    measured = f"{mean:+.1f} points ({who})".replace("-", "−")
+    who = shown(names[0]) if len(names) == 1 else "the best of each target"
+    measured = f"{mean:+.1f} points".replace("-", "−") + f" ({who})"
     if math.isfinite(low):
         measured += f", 95% interval {low:.1f} to {high:.1f}".replace("-", "−")
     reasons = []
@@ -136,7 +152,7 @@ def judge(
         reasons.append("against the same tasks without it")
     if len(tasks) > 1:
         reasons.append(f"best of {len(tasks)} on the same scores, interval corrected for that")
-    same = [f"{i} on {t}" for t, i in chosen.items() if (i, t) in same_data]
+    same = [f"{shown(i)} on {t}" for t, i in chosen.items() if (i, t) in same_data]
     if same:
         reasons.append(f"{', '.join(same)}: the target's own data, more epochs and not transfer")
     if not target and len(targets) < 9:
@@ -152,6 +168,19 @@ def judge(
     else:
         verdict = "supported" if low > 0 else "contradicted" if high < 0 else "undecided"
     return {"measured": measured, "verdict": verdict, "why": "; ".join(reasons)}
+
+
+def kind(task: str) -> str:
+    """What a study lacks that cannot speak to a claim on a task or a method."""
+    if task not in METHODS:
+        return f"intermediate task {task}"
+    beside = "" if task == MULTI else " beside the same tasks without it"
+    return f"{shown(task)}{beside}"
+
+
+def shown(task: str) -> str:
+    """An intermediate task, or a method, in words."""
+    return SHOWN.get(task, task)
 
 
 def share(gains: dict[str, tuple[float, float, float]], targets: list[str]) -> dict[str, str]:
@@ -206,4 +235,4 @@ def gain(
 def trained_on(target: str) -> str:
     """Return the task whose training set a target's model is tuned on."""
     base = base_of(target)
-    return (TASKS[base].trained_on if base in TASKS else None) or target
+    return (TASKS[base].trained_on if base in TASKS else None) or base

@@ -10,7 +10,7 @@ import pandas as pd
 
 from stages.errors import UserError
 from stages.reporting.calibrated import Calibration
-from stages.reporting.marks import marked
+from stages.reporting.marks import Pairs, marked
 
 
 @dataclass(frozen=True)
@@ -31,24 +31,28 @@ class Statistics:
     covariates: list[str]
 
     @classmethod
-    def read(cls, folder: Path, calibration: Calibration) -> Statistics:
-        """Read a folder of correlate, sources of the target's own training data marked."""
+    def read(cls, folder: Path, calibration: Calibration, same: Pairs | None = None) -> Statistics:
+        """Read a folder of correlate, sources of the target's own training data (`same`) marked."""
         analysis = folder / "analysis.json"
         if not analysis.is_file():
             raise UserError(f"{analysis} not found: run the correlate stage first.")
         fixed = json.loads(analysis.read_text())
         if "distance" not in fixed:
             raise UserError(f"{analysis} is of an older version: run the correlate stage again.")
+
+        def own(table: pd.DataFrame) -> pd.DataFrame:
+            return marked(table, same)
+
         return cls(
-            correlations=marked(read(folder / "partial_correlations.csv")),
-            robustness=calibration.correlations(marked(read(folder / "robustness.csv"))),
-            slopes=marked(calibration.slopes(read(folder / "slopes.csv"))),
-            interactions=marked(calibration.interactions(read(folder / "interactions.csv"))),
-            methods=calibration.methods(read(folder / "methods.csv")),
-            uncertainty=marked(calibration.uncertainty(read(folder / "uncertainty.csv"))),
-            specifications=marked(read(folder / "specifications.csv.gz")),
-            influence=marked(read(folder / "influence.csv")),
-            outcomes=marked(read(folder / "outcomes.csv")),
+            correlations=own(read(folder / "partial_correlations.csv")),
+            robustness=calibration.correlations(own(read(folder / "robustness.csv"))),
+            slopes=own(calibration.slopes(read(folder / "slopes.csv"))),
+            interactions=own(calibration.interactions(read(folder / "interactions.csv"))),
+            methods=own(calibration.methods(read(folder / "methods.csv"))),
+            uncertainty=own(calibration.uncertainty(read(folder / "uncertainty.csv"))),
+            specifications=own(read(folder / "specifications.csv.gz")),
+            influence=own(read(folder / "influence.csv")),
+            outcomes=own(read(folder / "outcomes.csv")),
             primary=fixed["primary"],
             distance=fixed["distance"],
             covariates=fixed["covariates"],

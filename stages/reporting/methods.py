@@ -27,11 +27,12 @@ def method_blocks(methods: pd.DataFrame, target: str) -> list[Block]:
     names = sorted(dict.fromkeys(methods["target"]), key=lambda name: name != target)
     for name in names:
         rows = methods[methods["target"] == name]
-        shown = panel(rows)
+        said = rows[["n", "note"]].fillna("").iloc[0]
+        of = f"{name}, {int(said['n'])} languages{'; ' * bool(said['note'])}{said['note']}."
         if name == target:
-            blocks.append(table(shown, f"{name}. {CAPTION}"))
+            blocks.append(table(panel(rows), f"{of} {CAPTION}", 2))
         else:
-            blocks.append(table(shown, "", 3, f"{name}: method by method"))
+            blocks.append(table(panel(rows), of, 2, f"{name}: method by method"))
     return blocks
 
 
@@ -43,27 +44,28 @@ def panel(rows: pd.DataFrame) -> pd.DataFrame:
         values = rows[name] if name in rows else pd.Series(float("nan"), rows.index)
         return values.astype(float)
 
-    def between(name: str, decimals: int = 2) -> list[str]:
+    def estimate(name: str) -> list[str]:
+        """0.48 (-0.59 to 1.55); without an interval where that is none."""
         low, high = column(f"{name}_low").where(sound), column(f"{name}_high").where(sound)
-        return interval(low, high, decimals)
+        cells = zip(column(name), interval(low, high), strict=True)
+        return [
+            "–" if pd.isna(v) else f"{v:.2f}".replace("-", "−") + (f" ({i})" if i != "–" else "")
+            for v, i in cells
+        ]
 
+    pairs = zip(rows["method"], rows["encoders"], strict=True)
     return pd.DataFrame(
         {
             "method": ["no intermediate" if m == BASELINE else m for m in rows["method"]],
-            "encoders": rows["encoders"],
-            "n": rows["n"].astype(int),
+            # the method stands beside them
+            "encoders": [str(names).replace(f"{method}+", "") for method, names in pairs],
             "gain": column("gain").where(rows["method"] != BASELINE),
-            "slope": column("slope"),
-            "95%": between("slope"),
+            "slope (95%)": estimate("slope"),
             "p": column("slope_p").where(sound),
-            "partial r": column("r_slope"),
-            "95% of r": between("r_slope"),
-            "change of slope": column("change"),
-            "95%, these runs": between("change"),
+            "partial r (95%)": estimate("r_slope"),
+            "change of slope (95%, these runs)": estimate("change"),
             "p, these runs": column("change_p").where(sound),
             "by seed": interval(column("change_lowest_seed"), column("change_highest_seed")),
-            "less plain's": column("against_plain"),
-            "95%, these runs ": between("against_plain"),
-            "note": rows["note"].fillna(""),
+            "less plain's (95%, these runs)": estimate("against_plain"),
         }
     )

@@ -50,6 +50,21 @@ def drawn(figure: Figure, summary: str = "") -> Block:
     return Block("figure", figure=figure, summary=summary)
 
 
+@dataclass
+class Report:
+    """What a report is made of: sections, figures, and tables that are files as well."""
+
+    sections: list[Section] = field(default_factory=list)
+    figures: list[Figure] = field(default_factory=list)
+    files: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    def show(self, *drawings: Figure | None, folded: str = "") -> list[Block]:
+        """Return the blocks of figures that could be drawn, and keep these."""
+        made = [drawing for drawing in drawings if drawing is not None]
+        self.figures += made
+        return [drawn(drawing, folded) for drawing in made]
+
+
 def table(data: pd.DataFrame, caption: str = "", decimals: int = 3, summary: str = "") -> Block:
     """Return a table; floats with fixed decimals, missing values as a dash.
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
-from stages.reporting.benchmark import task_scores
 from stages.reporting.folder import Statistics
+from stages.reporting.marks import Pairs, starred
 from stages.reporting.page import Block, Section, table, text
 from stages.reporting.scatter import readable
 from stages.reporting.tables import interval
+from stages.statistics.outcomes import BASELINE
 from stages.tasks.translations import base_of, is_translated
 
 NOTE = (
@@ -16,6 +17,10 @@ NOTE = (
     "English development set (translated). An error of the translation counts as an error of the "
     "model, so these scores are averaged and correlated with none of the human-translated ones. "
     "The English of each is its base's own."
+)
+SAME_LANGUAGES = (
+    "Percent, means over languages other than English and over seeds; people's and the machine's "
+    "in the languages that both have. * the target's own training data: more epochs, not transfer."
 )
 BESIDE = (
     "The association of drop and distance where people translated the test, and where a machine "
@@ -30,14 +35,40 @@ def human(headlines: pd.DataFrame) -> pd.DataFrame:
     return headlines[~headlines["target"].map(is_translated)]
 
 
-def translated_section(headlines: pd.DataFrame, own: Statistics) -> Section | None:
+def translated_section(headlines: pd.DataFrame, own: Statistics, same: Pairs) -> Section | None:
     """Return the section on machine-translated tests; None where the study has none."""
     rows = headlines[headlines["target"].map(is_translated)]
     if rows.empty:
         return None
-    means = task_scores(rows).round(1).reset_index().rename(columns={"source": "intermediate"})
-    blocks = [text(NOTE), table(means, "Mean over languages, English included; percent.", 1)]
+    blocks = [text(NOTE), table(in_the_same_languages(headlines, same), SAME_LANGUAGES, 1)]
     return Section("Machine-translated tests", [*blocks, *side_by_side(own)])
+
+
+def in_the_same_languages(headlines: pd.DataFrame, same: Pairs) -> pd.DataFrame:
+    """Return the score on each translated test and on the human one, in the languages of both."""
+    runs = headlines[headlines["language"] != "en"]
+    scores = runs.groupby(["target", "source", "language"], sort=False)["value"].mean()
+    rows = []
+    for target, source in runs[["target", "source"]].drop_duplicates().itertuples(index=False):
+        if not is_translated(target):
+            continue
+        ours = scores[target, source]
+        there = (base_of(target), source) in scores.droplevel("language").index
+        theirs = scores[base_of(target), source] if there else ours.iloc[:0]
+        both = ours.index.intersection(theirs.index)
+        machine, people = ours[both].mean(), theirs[both].mean()
+        rows.append({
+            "test": target, "intermediate": starred(source, target, same),
+            "translated by people": people, "by a machine": machine,
+            "difference": machine - people, "languages": len(both),
+            "in all of the test": ours.mean(), "languages ": len(ours),
+        })  # fmt: skip
+    found = pd.DataFrame(rows).sort_values(
+        "intermediate", key=lambda names: names != BASELINE, kind="stable", ignore_index=True
+    )
+    if (found["languages"] == found["languages "]).all():
+        return found.drop(columns=["in all of the test", "languages "])
+    return found
 
 
 def side_by_side(own: Statistics) -> list[Block]:
@@ -50,8 +81,11 @@ def side_by_side(own: Statistics) -> list[Block]:
     if rows.empty or not rows["target"].map(is_translated).any():
         return []
     order = rows["target"].map(lambda name: (base_of(name), is_translated(name), name))
-    rows = rows.loc[sorted(rows.index, key=lambda i: (rows["intermediate"][i], order[i]))]
-    shown = pd.DataFrame(
+    first = {name: i for i, name in enumerate(own.sources(own.targets[0]))}
+    rows = rows.loc[
+        sorted(rows.index, key=lambda i: (first.get(rows["intermediate"][i], 99), order[i]))
+    ]
+    found = pd.DataFrame(
         {
             "intermediate": rows["intermediate"],
             "test": rows["target"],
@@ -64,4 +98,4 @@ def side_by_side(own: Statistics) -> list[Block]:
             "note": rows["note"].fillna(""),
         }
     )
-    return [table(shown, f"{readable(own.distance)}. {BESIDE}")]
+    return [table(found, f"{readable(own.distance)}. {BESIDE}")]

@@ -8,15 +8,14 @@ import numpy as np
 import pandas as pd
 
 from stages.statistics.families import Comparison, comparison
-from stages.statistics.identifiability import unidentifiable
 from stages.statistics.mixed_model import Interaction, binomial, each_task, gaussian
 from stages.statistics.multiplicity import holm
 from stages.statistics.multiverse import is_latin
 from stages.statistics.outcomes import BASELINE, RETRIEVED, source_name
-from stages.statistics.remarks import left_out, notes, without
+from stages.statistics.remarks import notes, without
 from stages.statistics.reml import LARGEST
 from stages.statistics.slope_change import ALL, changes, paired_slopes
-from stages.statistics.slope_table import complete
+from stages.statistics.slope_table import comparable
 
 Fitting = Callable[[pd.DataFrame, str, list[str], Comparison | None], Interaction]
 # Random effects of language and training want more languages than these.
@@ -43,16 +42,10 @@ def interactions(
         paired = changes(outcomes, target, method)
         if not paired.shape[1]:
             continue
-        used = complete(paired, languages, distance, covariates)
-        reason = unidentifiable(used[distance], used[covariates], used.get("family"))
         every = outcomes[(outcomes["target"] == target) & (outcomes["method"] == method)]
-        lost = notes(
-            None,
-            without(every["language"], paired.index),
-            left_out(paired.index, languages, distance, covariates),
-        )
-        shared = {"target": target, "n": len(used), "identifiable": reason is None}
-        shared["note"] = notes(reason, lost)
+        lost = without(every["language"], paired.index)
+        used, said = comparable(paired, languages, distance, covariates, lost)
+        shared = {"target": target, **said}
         x, z = used[distance].to_numpy(float), used[covariates].to_numpy(float)
         if len(used) > len(covariates) + 3:
             found = paired_slopes(used[list(paired)], x, z, comparison(used), permutations, seed)

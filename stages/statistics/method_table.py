@@ -11,14 +11,13 @@ import numpy as np
 import pandas as pd
 
 from stages.statistics.families import Comparison, comparison
-from stages.statistics.identifiability import unidentifiable
 from stages.statistics.moments import Array
 from stages.statistics.outcomes import BASELINE, PLAIN, degradation
 from stages.statistics.partial_correlation import fisher_intervals
-from stages.statistics.remarks import left_out, notes, without
+from stages.statistics.remarks import without
 from stages.statistics.slope import Slopes, slopes
 from stages.statistics.slope_change import within_families
-from stages.statistics.slope_table import complete
+from stages.statistics.slope_table import comparable
 
 # of each: what it is compared with
 CONTRASTS = {"change": BASELINE, "against_plain": PLAIN}
@@ -47,11 +46,8 @@ def methods(
         drops, encoders, lost = by_method(outcomes, str(target), "drop")
         if BASELINE not in drops:
             continue
-        used = complete(drops, languages, distance, covariates)
-        reason = unidentifiable(used[distance], used[covariates], used.get("family"))
-        lacking = left_out(drops.index, languages, distance, covariates)
-        shared = {"target": target, "n": len(used), "identifiable": reason is None}
-        shared["note"] = notes(reason, lost, lacking)
+        used, said = comparable(drops, languages, distance, covariates, lost)
+        shared = {"target": target, **said}
         if len(used) <= len(covariates) + 3 or not np.ptp(used[distance]):
             continue
         names = [str(name) for name in drops]

@@ -28,10 +28,8 @@ def slopes(
     """Return the slope of the drop, points per 0.1 of distance, a source, target and model."""
     rows: list[dict[str, object]] = []
     for target, names, lost, wide in tables(outcomes):
-        used = complete(wide, languages, distance, covariates)
-        reason = unidentifiable(used[distance], used[covariates], used.get("family"))
-        note = notes(reason, lost, left_out(wide.index, languages, distance, covariates))
-        shared = {"target": target, "n": len(used), "identifiable": reason is None, "note": note}
+        used, found = comparable(wide, languages, distance, covariates, lost)
+        shared = {"target": target, **found}
         x, z = used[distance].to_numpy(float), used[covariates].to_numpy(float)
         if len(used) <= len(covariates) + 3 or np.ptp(x) == 0:
             rows += [{"source": name, **shared, "identifiable": False} for name in names]
@@ -111,6 +109,19 @@ def told(x: Array, z: Array, held: Comparison | None) -> Comparison | None:
     design = np.column_stack([x, np.ones(len(x)), z, held.block])
     sound = len(x) > design.shape[1] + 1 and np.linalg.matrix_rank(design) == design.shape[1]
     return held if sound else None
+
+
+def comparable(
+    values: pd.DataFrame, languages: pd.DataFrame, distance: str, covariates: list[str], lost: str
+) -> tuple[pd.DataFrame, dict[str, object]]:
+    """Return the languages of an analysis, and what every row of its table says of them.
+
+    lost : which languages have no score to compare. n, identifiable, note : the row's columns.
+    """
+    used = complete(values, languages, distance, covariates)
+    reason = unidentifiable(used[distance], used[covariates], used.get("family"))
+    note = notes(reason, lost, left_out(values.index, languages, distance, covariates))
+    return used, {"n": len(used), "identifiable": reason is None, "note": note}
 
 
 def complete(

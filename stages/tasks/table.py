@@ -5,6 +5,8 @@ Row counts: XTREME (arXiv 2003.11080), Phang et al. 2020 (arXiv 2005.13013) and 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from stages.errors import UserError
 from stages.tasks import choices, pairs, retrievals, spans, taggings, texts, translations
 from stages.tasks.record import Task
@@ -34,3 +36,14 @@ def find(name: str) -> Task:
             f"{', '.join(translations.KINDS)}, as far as {base} is trained or evaluated."
         )
     return record
+
+
+def repeats(learnt: Iterable[str], target: str) -> bool:
+    """Whether tasks hold the training data of a target: more epochs on it, not transfer.
+
+    learnt : what an encoder was trained on; a translation counts as what it translates.
+    """
+    base = translations.base_of(target)
+    record = TASKS.get(base)
+    own = {base} | ({record.trained_on, *record.same_data} if record else set())
+    return not own.isdisjoint(map(translations.base_of, learnt))

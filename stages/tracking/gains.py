@@ -11,6 +11,7 @@ from statistics import fmean, linear_regression
 from typing import NamedTuple
 
 from stages.tasks import TASKS
+from stages.tasks.translations import TRAIN, base_of, is_translated
 
 BASELINE = "none"
 
@@ -43,7 +44,12 @@ class Row(NamedTuple):
 
     def cell(self) -> CellName:
         """The cell that predicted it."""
-        return CellName(self.intermediate, trained(self.target), self.seed)
+        task = trained(self.target) + (f".{TRAIN}" if self.is_translate_train() else "")
+        return CellName(self.intermediate, task, self.seed)
+
+    def is_translate_train(self) -> bool:
+        """Whether the cell was trained on a translation of its target's training set."""
+        return TRAIN in self.method.split("+")
 
 
 def rows_of(scores: Iterable[dict[str, str]]) -> list[Row]:
@@ -60,20 +66,22 @@ def rows_of(scores: Iterable[dict[str, str]]) -> list[Row]:
 
 def trained(target: str) -> str:
     """The training task by which the cells of an evaluated target are named."""
-    task = TASKS.get(target)
+    base = base_of(target)
+    task = TASKS.get(base)
     if task is None:
-        return target
+        return base
     if task.head in ("retrieval", "mining"):
         return "retrieval"
-    return task.trained_on or target
+    return task.trained_on or base
 
 
 def by_cell(rows: list[Row], distances: dict[str, float]) -> dict[CellName, dict[str, float]]:
     """Metrics of every cell.
 
     `mean`, `english`, `zero_shot` (mean of the other languages), `drop`, `gain` : means over the
-    targets that the cell predicts, in points. `drop_slope` : points of drop for a unit of distance,
-    `gain_slope` the same of the gain; of the least-squares line through its languages.
+    targets that the cell predicts, in points, those that a machine translated left out.
+    `drop_slope` : points of drop for a unit of distance, `gain_slope` the same of the gain; of the
+    least-squares line through its languages.
     `gain/<target>/<language>`, `drop/<target>/<language>` : each alone.
     What is not known (the gain of a cell whose baseline was not run) is left out.
     """
@@ -92,7 +100,7 @@ def by_cell(rows: list[Row], distances: dict[str, float]) -> dict[CellName, dict
             for (target, language), value in mine.items()
             if language != "en" and (target, "en") in mine
         }
-        targets = dict.fromkeys(target for target, _ in mine)
+        targets = [name for name in dict.fromkeys(of for of, _ in mine) if not is_translated(name)]
         per_target = {
             "mean": mine,
             "english": {p: v for p, v in mine.items() if p[1] == "en"},
@@ -106,8 +114,8 @@ def by_cell(rows: list[Row], distances: dict[str, float]) -> dict[CellName, dict
             if means:
                 found[name] = fmean(means)
         for name, values in (("drop", drops), ("gain", gains)):
-            slope = _slope([(distances[code], v) for (_, code), v in values.items()
-                            if code in distances])  # fmt: skip
+            slope = _slope([(distances[code], v) for (of, code), v in values.items()
+                            if code in distances and of in targets])  # fmt: skip
             if slope is not None:
                 found[f"{name}_slope"] = slope
             found |= {f"{name}/{'/'.join(place)}": value for place, value in values.items()}
@@ -116,9 +124,12 @@ def by_cell(rows: list[Row], distances: dict[str, float]) -> dict[CellName, dict
 
 
 def by_place(rows: list[Row], cells: dict[CellName, dict[str, float]]) -> dict[Place, dict]:
-    """Means over seeds of score, drop and gain of every language after every encoder."""
+    """Means over seeds of score, drop and gain of every language after every encoder.
+
+    Cells of translate-train are left out: they are another method of the same target.
+    """
     found: dict[Place, dict[str, list[float]]] = {}
-    for row in rows:
+    for row in (row for row in rows if not row.is_translate_train()):
         values = found.setdefault(Place(row.intermediate, row.target, row.language), {})
         values.setdefault("score", []).append(row.value)
         for name in ("drop", "gain"):
