@@ -28,8 +28,8 @@ def slopes(
     """Return the slope of the drop, points per 0.1 of distance, a source, target and model."""
     rows: list[dict[str, object]] = []
     for target, names, lost, wide in tables(outcomes):
-        used, found = comparable(wide, languages, distance, covariates, lost)
-        shared = {"target": target, **found}
+        used, said = comparable(wide, languages, distance, covariates, lost)
+        shared = {"target": target, **said}
         x, z = used[distance].to_numpy(float), used[covariates].to_numpy(float)
         if len(used) <= len(covariates) + 3 or np.ptp(x) == 0:
             rows += [{"source": name, **shared, "identifiable": False} for name in names]
