@@ -14,6 +14,7 @@ from test_resume import Killed, drill, equal
 from variants import MLM, TASKS, learn_variant, lesson, with_mask, write_tasks
 
 from stages.errors import UserError
+from stages.learning.engine import join_ranks
 from stages.learning.mixture import Mixture, shares
 
 RUN = {"max_steps": 8, "selection_every": 3}
@@ -192,14 +193,14 @@ def test_a_batch_that_one_rank_would_not_have_is_refused(encoder, place) -> None
 
 
 def test_a_head_that_only_one_rank_has_is_refused_on_both(encoder, place, tmp_path) -> None:
+    join_ranks()
     lesson(encoder, place).agree("key")
     done = two_ranks(
         tmp_path,
-        "import torch",
         "from variants import TASKS, lesson",
         "from stages.errors import UserError",
-        "torch.distributed.init_process_group('gloo')",
-        "rank = torch.distributed.get_rank()",
+        "from stages.learning.engine import join_ranks",
+        "rank, *_ = join_ranks()",  # leaves the group at exit
         "def said(tasks, key):",
         "    found = lesson(",
         f"        Path({str(encoder)!r}), Path({str(place)!r}), tasks, max_steps=8",
