@@ -27,6 +27,7 @@ from stages.reporting.best import CAPTION as BEST
 from stages.reporting.best import best_table
 from stages.reporting.calibrated import Calibration
 from stages.reporting.claims import claims_table
+from stages.reporting.correlations import correlation_blocks
 from stages.reporting.folder import Statistics, read
 from stages.reporting.forest import over_distances, slope_forest
 from stages.reporting.guarded import guarded
@@ -37,13 +38,8 @@ from stages.reporting.methods import method_blocks
 from stages.reporting.page import Report, Section, render, table, text
 from stages.reporting.robustness import influence_plot, specification_curve
 from stages.reporting.scatter import scatter
-from stages.reporting.tables import (
-    calibration_block,
-    correlation_blocks,
-    interaction_blocks,
-    slope_block,
-    uncertainty_block,
-)
+from stages.reporting.slopes import interaction_blocks, slope_block, uncertainty_block
+from stages.reporting.tables import calibration_block
 from stages.reporting.targets import target_blocks
 from stages.reporting.translated import human, translated_section
 from stages.writing import replacing

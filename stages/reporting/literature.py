@@ -9,7 +9,7 @@ from stages.reporting.folder import Statistics
 from stages.reporting.forest import over_distances
 from stages.reporting.page import Report, Section, text
 from stages.reporting.scatter import scatter
-from stages.reporting.tables import slope_block
+from stages.reporting.slopes import slope_block
 
 # Figures with more panels than this are not read; the tables hold the rest.
 MOST_PANELS = 6
