@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -157,3 +159,13 @@ def test_a_study_is_composed_with_changes_and_a_wrong_one_is_named() -> None:
     assert settings["snapshot"]["mirror"] == "/mirror"
     with pytest.raises(UserError, match=r"Could not override 'snapshot\.mirrr'"):
         compose("grid", ROOT / "conf", ["snapshot.mirrr=/mirror"])
+
+
+def test_what_python_compiles_beside_the_code_is_no_dependency() -> None:
+    folders = {path.parent for path in (ROOT / "stages").rglob("*.py")}
+    compiled = [str(folder / "__pycache__" / "a.cpython-311.pyc") for folder in sorted(folders)]
+    dvc = Path(sys.executable).with_name("dvc")
+    done = subprocess.run(
+        [str(dvc), "check-ignore", *compiled], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.stdout.split() == compiled, done.stderr
