@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from pretraining import hub, interfaces, packages
+from pretraining import hub, interfaces, packages, verses
 from stages.errors import run
 from stages.writing import replacing
 
@@ -27,10 +27,8 @@ BUILD = HERE / "build"
 def collect(sources: dict[str, Any], languages: list[str], folder: Path) -> list[hub.Row]:
     """Read every source; returns unique (source, meaning, language, text), texts in NFC."""
     where = os.environ.get("PRETRAINING_HUB", sources["hub"])
-    archives = {
-        name: packages.fetch(sources[name], folder)
-        for name in ("annotations", "declaration", "words", "dialogues", *interfaces.READERS)
-    }
+    named = ("annotations", "declaration", "words", "dialogues", "verses", *interfaces.READERS)
+    archives = {name: packages.fetch(sources[name], folder) for name in named}
     rows = itertools.chain(
         hub.read_xnli(where),
         hub.read_pawsx(where),
@@ -40,6 +38,7 @@ def collect(sources: dict[str, Any], languages: list[str], folder: Path) -> list
         packages.read_declaration(archives["declaration"], languages),
         packages.read_words(archives["words"], languages, sources["words_per_language"]),
         packages.read_dialogues(archives["dialogues"], languages),
+        verses.read(archives["verses"], languages),
         *(
             interfaces.align(read(archives[name]), "interface", languages)
             for name, read in interfaces.READERS.items()

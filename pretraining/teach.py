@@ -46,6 +46,16 @@ def load_teacher(folder: Path | None = None) -> Any:
     return USE(threads=int(os.environ.get("OMP_NUM_THREADS", "2")))
 
 
+def kind_of(source: str, english: str) -> str:
+    """Return the kind of a translation: a verse, a message, a phrase or other running text."""
+    if source == "verses":
+        return "verse"
+    message = source == "interface"
+    if source == "annotations" or (message and len(english.split()) < 4):
+        return "phrase"
+    return "interface" if message else "parallel"
+
+
 def plan(table: Any, teacher: list[str], groups: int, seed: int) -> tuple[Any, list[str]]:
     """Decide each text's target: returns the lessons and the texts that the teacher encodes.
 
@@ -66,10 +76,8 @@ def plan(table: Any, teacher: list[str], groups: int, seed: int) -> tuple[Any, l
             continue
         if meaning in pivot:
             own = language == "en"
-            short = source == "annotations" or (
-                source == "interface" and len(pivot[meaning].split()) < 4
-            )
-            kind = "english" if own else ("phrase" if short else "parallel")
+            plain = own and source != "verses"  # the Bible's English is no plain English
+            kind = "english" if plain else kind_of(source, pivot[meaning])
             lessons.append((language, text, target(text if own else pivot[meaning]), kind))
         elif language in teacher:
             lessons.append((language, text, target(text), "own"))

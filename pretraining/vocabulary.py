@@ -22,6 +22,13 @@ from stages.writing import replacing_folder
 BUILD = Path(__file__).parent / "build"
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")  # ids 0 to 3, as in XLM-R; <mask> is the last id
 MAX_LENGTH = 512
+# Marks that NFKC keeps apart and that mean the same to a reader, by the one that stands for them.
+MARKS = {'"': "“”„‟«»", "'": "‘’‚‛", "-": "‐‑–—―"}
+
+
+def unify(text: str) -> str:
+    """Return the text with one mark for each meaning, as the tokenizer reads it."""
+    return text.translate({ord(mark): one for one, marks in MARKS.items() for mark in marks})
 
 
 def sample(texts: list[str], budget: int, draw: random.Random) -> list[str]:
@@ -42,7 +49,8 @@ def sample(texts: list[str], budget: int, draw: random.Random) -> list[str]:
 def balance(table: Any, languages: dict[str, Any], vocabulary: dict[str, Any]) -> list[str]:
     """Return training lines with the same number of characters for every language of a group.
 
-    Sentences fill up to two thirds of a language's share, frequent words the rest.
+    Sentences fill up to two thirds of a language's share, frequent words the rest. Verses, full
+    of names, are taken where there are too few other sentences, one in ten.
     """
     draw = random.Random(vocabulary["seed"])
     lines: list[str] = []
@@ -51,7 +59,9 @@ def balance(table: Any, languages: dict[str, Any], vocabulary: dict[str, Any]) -
         budget = int(1e6 * vocabulary[f"{share}_megabytes"]) * (2 if language == "en" else 1)
         rows = table[table.language == language]
         words = list(rows.text[rows.source == "words"])
-        sentences = list(rows.text[rows.source != "words"])
+        sentences = list(rows.text[~rows.source.isin(["words", "verses"])])
+        if sum(map(len, sentences)) < budget:
+            sentences += list(rows.text[rows.source == "verses"])[::10]
         # Words that are in the list's head are repeated: 1 / rank, as in running text.
         weighted = [word for rank, word in enumerate(words) for _ in range(1 + 100 // (rank + 1))]
         lines += sample(sentences, budget * 2 // 3 if words else budget, draw)
@@ -106,6 +116,7 @@ def convert(model: Path, folder: Path) -> None:
         [
             normalizers.Nmt(),
             normalizers.NFKC(),
+            *(normalizers.Replace(Regex(f"[{marks}]"), one) for one, marks in MARKS.items()),
             normalizers.Replace(Regex(" {2,}"), " "),
         ]
     )
@@ -138,7 +149,7 @@ def main() -> None:
     table = pd.read_parquet(BUILD / "clean.parquet")
     lines = balance(table, params["languages"], params["vocabulary"])
     print(f"{len(lines):,} lines, {sum(map(len, lines)) / 1e6:.1f} million characters")
-    train(iter(lines), BUILD / "vocabulary.tmp", params["vocabulary"])
+    train(map(unify, lines), BUILD / "vocabulary.tmp", params["vocabulary"])
     with replacing_folder(BUILD / "tokenizer") as folder:
         convert(BUILD / "vocabulary.tmp.model", folder)
     os.replace(BUILD / "vocabulary.tmp.model", BUILD / "vocabulary.model")

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pretraining import check_leakage, draw, encoder, export, teach
+from pretraining import check_leakage, draw, encoder, export, teach, vocabulary
 from stages.learning import encoder as encoders
 from stages.learning.batches import Ragged
 from stages.learning.heads.masked import LanguageModel
@@ -60,6 +60,39 @@ def test_targets_are_the_english_side_or_the_sentence_itself_or_none() -> None:
     assert texts == ["He slept.", "안녕"]
     assert list(lessons.target) == [0, 0, 1, -1]
     assert list(lessons.kind) == ["english", "parallel", "own", "monolingual"]
+
+
+@pytest.mark.parametrize(
+    ("source", "english", "kind"),
+    [
+        ("xnli", "Yes.", "parallel"),
+        ("annotations", "a red apple in a bowl", "phrase"),
+        ("interface", "Turn off", "phrase"),
+        ("interface", "Turn off the light", "interface"),
+        ("verses", "It was so.", "verse"),
+    ],
+)
+def test_messages_have_a_share_of_their_own(source: str, english: str, kind: str) -> None:
+    table = rows((source, "a", "en", english), (source, "a", "sw", "Habari"))
+    lessons, _ = teach.plan(table, ["en"], groups=1, seed=1)
+    assert list(lessons.kind) == ["verse" if source == "verses" else "english", kind]
+
+
+def test_marks_that_mean_the_same_are_the_same_tokens(tmp_path: Path) -> None:
+    import sentencepiece
+    from tokenizers import Tokenizer
+
+    texts = ["“Ja” – „ja“… l’eau", "«Да» — да… 'x'", "ja-ja: “ja” l‘eau"]
+    lines = [vocabulary.unify(text) for text in texts]
+    assert lines[1] == "\"Да\" - да… 'x'"
+    settings = {"seed": 1, "size": 280, "character_coverage": 1.0}
+    vocabulary.train(iter(lines * 50), tmp_path / "v", settings)
+    vocabulary.convert(tmp_path / "v.model", tmp_path / "t")
+    tokenizer = Tokenizer.from_file(str(tmp_path / "t" / "tokenizer.json"))
+    model = sentencepiece.SentencePieceProcessor(model_file=str(tmp_path / "v.model"))
+    for text, line in zip(texts, lines, strict=True):
+        ids = tokenizer.encode(text, add_special_tokens=False).ids
+        assert ids == tokenizer.encode(line, add_special_tokens=False).ids == model.encode(line)
 
 
 def test_a_kind_is_drawn_by_its_share_and_its_languages_by_their_weights() -> None:

