@@ -94,17 +94,28 @@ def lay(
     return lay_out(tokens, lengths, counts + 2, places, labels)
 
 
+def prefers_half() -> bool:
+    """Tell whether this machine trains faster in bf16: a GPU does, of the CPUs some do."""
+    return torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported()
+
+
 def teach(
-    lessons: Lessons, targets: Any, language: LanguageModel, settings: dict[str, Any], save: Path
+    lessons: Lessons,
+    targets: Any,
+    language: LanguageModel,
+    settings: dict[str, Any],
+    save: Path,
+    half: bool | None = None,
 ) -> list[tuple[int, float, float]]:
     """Train the whole model on `tokens` tokens; returns rows (tokens, distance, missed) of the log.
 
     language : the encoder with a head that finds hidden tokens.
+    half : bf16 inside the encoder; None asks `prefers_half`.
 
     No dropout: a small model on few tokens does not overfit.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    half = device.type == "cuda" or torch.cpu._is_avx512_bf16_supported()
+    half = prefers_half() if half is None else half
     language.to(device)
     optimizer = torch.optim.AdamW(
         [
@@ -137,7 +148,7 @@ def teach(
             parameters["lr"] = settings["learning_rate"] * min(
                 share / settings["warmup"], 1.0, 1.02 - share
             )
-        # variable-length attention on a GPU takes half precision; some CPUs are faster in it
+        # variable-length attention on a GPU takes half precision only
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
             found = states(model, batch)
             predicted = mean_by_part(found, batch.parts).float()
