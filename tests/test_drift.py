@@ -89,8 +89,11 @@ class Study:
         path.parent.mkdir(parents=True, exist_ok=True)
         table.to_parquet(path, index=False)
 
-    def record(self, folder: str, revision: str) -> None:
-        record = {"repository": "nyu-mll/glue", "revision": revision, "files": {}}
+    def record(self, folder: str, revision: str, part_of: str | None = None) -> None:
+        """part_of : hash of the file that a stand-in is a part of."""
+        train = {"stand_in": bool(part_of), "source": [{"name": "t", "sha256": part_of or "full"}]}
+        files = {"en/train.parquet": train}
+        record = {"repository": "nyu-mll/glue", "revision": revision, "files": files}
         (self.root / folder / "mnli" / "snapshot.json").write_text(json.dumps(record))
 
     def params(self, severity: str) -> None:
@@ -124,6 +127,27 @@ def test_other_labels_at_the_same_revision_stop(study: Study) -> None:
     assert "id i4: ('contradiction',), before ('neutral',)" in message
     (file,) = study.report()["mnli"]["files"]
     assert (file["labels"], file["texts"], file["before"], file["after"]) == (2, 0, 20, 20)
+
+
+def test_a_stand_in_of_another_origin_is_other_data(
+    study: Study, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`make snapshot` after another study's data of the same revision, the sample's say."""
+    study.save("data", "en/train", frame(25))
+    study.record("before", "r1", "the sample's")
+    for origin in ("a mirror's", None):
+        study.record("data", "r1", origin)
+        stage.main()
+        assert "not compared" in capsys.readouterr().out
+        assert study.report() == {}
+
+
+def test_a_stand_in_of_the_same_origin_is_held_to_it(study: Study) -> None:
+    study.save("data", "en/train", frame(25))
+    for folder in ("before", "data"):
+        study.record(folder, "r1", "a mirror's")
+    with pytest.raises(UserError, match=r"drift_rows \[stop\] \(5 rows\)"):
+        stage.main()
 
 
 def test_another_revision_warns(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
