@@ -163,11 +163,16 @@ def test_sigterm_saves_first_and_is_the_systems_again_afterwards(workplace, tiny
     assert only.name.startswith("step-00000003.")
 
 
-def test_what_is_trained_is_not_trained_again(workplace, tiny_encoder) -> None:
-    _, weights = learn(workplace, tiny_encoder, **RUN, state=drill(minutes=60))
+@pytest.mark.parametrize("selection_every", [1, 1000])
+def test_what_is_trained_is_not_trained_again(
+    workplace, tiny_encoder, selection_every: int
+) -> None:
+    """Neither from the best of several steps nor from the last, if that alone was looked at."""
+    run = RUN | {"selection_every": selection_every}
+    _, weights = learn(workplace, tiny_encoder, **run, state=drill(minutes=60))
     steps: list[float] = []
     _, again = learn(
-        workplace, tiny_encoder, **RUN, state=drill(), report=lambda e: steps.append(e["step"])
+        workplace, tiny_encoder, **run, state=drill(), report=lambda e: steps.append(e["step"])
     )
     assert steps == []
     assert equal(again, weights)

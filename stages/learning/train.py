@@ -131,7 +131,8 @@ class _Run:
         begin, finished = self.resume(state) if state else (0, False)
         if not finished:
             self.loop(begin, report, state)
-        if self.outcome.best_step != self.outcome.curve[-1]["step"]:
+        # the state of a finished run holds the best weights only, whichever step they are of
+        if finished or self.outcome.best_step != self.outcome.curve[-1]["step"]:
             whole.restore(self.engine, self.best)
         if state and not finished:
             with self.clock("saving"):
