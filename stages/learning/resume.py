@@ -25,6 +25,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ WITHOUT_EFFECT = (
 def key(facts: dict[str, Any], settings: dict[str, Any], inputs: Iterable[Path]) -> str:
     """Hash what a run is made of: facts, parameters that matter, input files, code, versions."""
     matters = {name: v for name, v in settings.items() if name not in WITHOUT_EFFECT}
-    versions = {"torch": torch.__version__, "deepspeed": _version("deepspeed")}
+    versions = {"torch": torch.__version__, "deepspeed": version("deepspeed")}
     text = json.dumps([facts, matters, versions], sort_keys=True, default=str)
     digest = hashlib.sha256(text.encode())
     code = [path for room in CODE for path in (STAGES / room).rglob("*.py")]
@@ -75,12 +76,6 @@ def _digest(path: Path, *_: int) -> bytes:
     """The hash of a file; an encoder of 2 GB that several seeds start from is read once."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").digest()
-
-
-def _version(package: str) -> str:
-    from importlib.metadata import version
-
-    return version(package)
 
 
 class State:
