@@ -162,6 +162,14 @@ def write(
     return findings
 
 
+def trained_on(settings: dict[str, Any]) -> set[str]:
+    """The tasks whose training sets some cell or encoder of the study reads."""
+    intermediate = settings["intermediate"]
+    variants = (intermediate.get("variants") or {}).values()
+    found = {*intermediate["tasks"], *settings["target"]["tasks"]}
+    return found.union(*(variant["tasks"] for variant in variants))
+
+
 def main() -> None:
     """Read params.yaml, compare, write, say what leaks, stop or go on."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -170,7 +178,7 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = params.read()
     names = settings["data"]["tasks"]
-    trained = {*settings["intermediate"]["tasks"], *settings["target"]["tasks"]}
+    trained = trained_on(settings)
     parts: list[Part] = []
     for name in names:
         task = params.task(settings, name)

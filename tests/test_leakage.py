@@ -248,3 +248,11 @@ def test_xquad_paragraphs_in_the_squad_stand_in(tmp_path: Path) -> None:
     thai = [one for one in found if one.asked.file == "th/validation.parquet"]
     rows = len(read(tmp_path / "xquad/en/validation.parquet").rows)
     assert sum(len(one.leaked) for one in thai) == sum(len(one.leaked) for one in english) < rows
+
+
+def test_what_a_variant_trains_on_is_a_training_set_too() -> None:
+    variants = {"all": {"tasks": ["squad2", "csqa"]}, "mnli-mlm": {"tasks": ["mnli"], "mlm": {}}}
+    settings = {"intermediate": {"tasks": ["qqp"], "variants": variants}, "target": {"tasks": []}}
+    assert stage.trained_on(settings) == {"qqp", "squad2", "csqa", "mnli"}
+    del settings["intermediate"]["variants"]
+    assert stage.trained_on(settings) == {"qqp"}
