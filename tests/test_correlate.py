@@ -130,6 +130,14 @@ def test_missing_distances_leave_their_languages_out_aloud(tmp_path: Path) -> No
     assert other["note"].str.contains("without 1 for want of a distance: l02").all()
 
 
+def test_a_metric_that_is_not_chosen_may_be_low(tmp_path: Path) -> None:
+    path, _ = tables(tmp_path, seeds=1)
+    scores = pd.read_csv(path).assign(metric="f1")
+    exact = scores.assign(metric="em", value=np.where(scores["language"] == "l03", 1.0, 0.0))
+    pd.concat([exact, scores]).to_csv(path, index=False)
+    assert set(read_scores(path)["metric"]) == {"f1"}
+
+
 BAD_SCORES = {
     "fractions": (lambda t: t.assign(value=t["value"] / 100), "multiply 'value' by 100"),
     "empty value": (lambda t: t.assign(value=[np.nan, *t["value"][1:]]), "row 2: 'value' is empty"),

@@ -64,13 +64,6 @@ def read_scores(path: Path) -> pd.DataFrame:
         raise UserError(
             f"{path}, row {row}: value {scores['value'].iloc[row - 2]} is not a percentage."
         )
-    for (metric, target), values in scores.groupby(["metric", "target"])["value"]:
-        if len(values) > 1 and 0 < values.max() <= 1:
-            raise UserError(
-                f"{path}: the {metric} of {target} lies between {values.min():g} and "
-                f"{values.max():g}; these are fractions, expected percentages: "
-                "multiply 'value' by 100."
-            )
     twice = scores.duplicated(KEYS)
     if twice.any():
         row = first(twice)
@@ -88,6 +81,13 @@ def choose(scores: pd.DataFrame, path: Path) -> pd.DataFrame:
         metrics = list(dict.fromkeys(rows["metric"]))
         metric = next((m for m in PREFERRED_METRICS if m in metrics), metrics[0])
         chosen = rows[(rows["split"] == split) & (rows["metric"] == metric)]
+        values = chosen["value"]
+        if len(values) > 1 and 0 < values.max() <= 1:
+            raise UserError(
+                f"{path}: the {metric} of {target} lies between {values.min():g} and "
+                f"{values.max():g}; these are fractions, expected percentages: "
+                "multiply 'value' by 100."
+            )
         for (method, intermediate), cell in chosen.groupby(["method", "intermediate"]):
             if REFERENCE not in set(cell["language"]) and target not in RETRIEVED:
                 raise UserError(
