@@ -55,6 +55,11 @@ def plan(settings: dict[str, Any]) -> tuple[dict[str, Task], list[dict[str, Any]
                 f"params.yaml: intermediate.tasks names {name}, which has no training set of its "
                 f"own{_instead(tasks[name])}"
             )
+        if tasks[name].base not in ("", None, *tasks):
+            raise UserError(
+                f"params.yaml: intermediate.tasks names {name}, whose development set is "
+                f"{tasks[name].base}'s, which data.tasks lacks; add it there."
+            )
     for name in target["tasks"]:
         _check_target(tasks[name])
     for name in retrieve["tasks"]:
@@ -170,6 +175,29 @@ def check_inputs(tasks: dict[str, Task], data: Path, encoder: Path) -> None:
         )
 
 
+def files(
+    settings: dict[str, Any], tasks: dict[str, Task], cells: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the plan, a file's content by its name.
+
+    Beside the record of a task stand the parameters that hold for it and that dvc.yaml, which
+    knows it by name only, cannot list: a base's for its translations, a task's for a variant.
+    """
+    found: dict[str, Any] = {"study.json": {"study": settings["study"], "cells": cells}}
+    for name, task in tasks.items():
+        content: dict[str, Any] = {"metrics": task.metrics, "evaluates": task.evaluates()}
+        if task.base:
+            stages = ("intermediate", "target")
+            content["parameters"] = {s: params.of_task(settings[s], name) for s in stages}
+        found[f"{name}.json"] = task.as_data() | content
+    for name, spec in settings["intermediate"].get("variants", {}).items():
+        found[f"variants/{name}.json"] = {
+            "tasks": [tasks[task].as_data() for task in spec["tasks"]],
+            "parameters": {task: params.of_variant(settings, name, task) for task in spec["tasks"]},
+        }
+    return found
+
+
 def main() -> None:
     """Check params.yaml against the table and write the plan."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -183,20 +211,12 @@ def main() -> None:
     check_encoder(arguments.encoder)
     check_inputs(tasks, arguments.data, arguments.encoder)
     with replacing_folder(arguments.out) as folder:
-        for name, task in tasks.items():
-            content = {"metrics": task.metrics, "evaluates": task.evaluates()}
-            _write(folder / f"{name}.json", task.as_data() | content)
-        for name, spec in settings["intermediate"].get("variants", {}).items():
-            (folder / "variants").mkdir(exist_ok=True)
-            records = [tasks[task].as_data() for task in spec["tasks"]]
-            _write(folder / "variants" / f"{name}.json", {"tasks": records})
-        _write(folder / "study.json", {"study": settings["study"], "cells": cells})
+        for name, content in files(settings, tasks, cells).items():
+            path = folder / name
+            path.parent.mkdir(exist_ok=True)
+            text = json.dumps(content, indent=1, sort_keys=True, default=sorted, ensure_ascii=False)
+            path.write_text(text + "\n")
     print(f"{settings['study']}: {len(tasks)} tasks, {len(cells)} cells")
-
-
-def _write(path: Path, content: Any) -> None:
-    text = json.dumps(content, indent=1, sort_keys=True, default=sorted, ensure_ascii=False)
-    path.write_text(text + "\n")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import yaml
 
 from conftest import ROOT
 from stages.errors import UserError
-from stages.plan import check_inputs, plan
+from stages.plan import check_inputs, files, plan
 
 
 @pytest.fixture
@@ -239,6 +239,33 @@ def test_mistakes_in_variants_are_named(variants, name, changes, says) -> None:
     variants["intermediate"]["variants"][name] |= changes
     with pytest.raises(UserError, match=says):
         plan(variants)
+
+
+def test_what_a_cell_reads_of_the_parameters_of_others_is_in_the_plan(variants) -> None:
+    variants["data"]["tasks"] += ["mnli.id", "xnli.translate-train"]
+    variants["intermediate"]["tasks"] += ["mnli.id"]
+    variants["intermediate"]["mnli"] = {"id": {}}
+
+    def changed(*path: str) -> set[str]:
+        """The files of the plan that a parameter changes."""
+        settings = copy.deepcopy(variants)
+        settings[path[0]][path[1]] = {**settings[path[0]].get(path[1], {}), path[2]: 7}
+        before, after = (files(s, *plan(s)) for s in (variants, settings))
+        return {name for name in before if before[name] != after[name]}
+
+    assert changed("intermediate", "squad", "epochs") == {"variants/both.json"}
+    assert changed("intermediate", "mnli", "epochs") == {
+        "mnli.id.json", "variants/both.json", "variants/mnli-mlm.json",
+    }  # fmt: skip
+    assert changed("target", "xnli", "epochs") == {"xnli.translate-train.json"}
+
+
+def test_a_translated_set_needs_its_base(sample: dict[str, Any]) -> None:
+    sample["data"]["tasks"] = ["mnli.id", "xnli"]
+    sample["intermediate"]["tasks"] = ["mnli.id"]
+    sample["target"] |= {"encoders": ["none"], "tasks": ["xnli"]}
+    with pytest.raises(UserError, match=r"names mnli\.id, whose development set is mnli's"):
+        plan(sample)
 
 
 def test_masked_language_modelling_needs_text_among_the_data(variants) -> None:
