@@ -197,11 +197,14 @@ def main() -> None:
             if params.first_rank():
                 missing.leave(out, reason)
             return
+    from stages.learning.engine import from_first_rank, join_ranks
+
     engine = params.of_cell(settings, "target", task.name)
     finished = finished_folder(intermediate, task, targets, encoder, arguments.encoded, engine)
+    join_ranks()  # the first rank's disk says what is finished: others may have their own
     for seed in settings["target"]["seeds"]:
         folder = finished / f"seed-{seed}"
-        if (folder / "cell.json").exists():
+        if from_first_rank((folder / "cell.json").exists()):
             if params.first_rank():
                 print(f"  {intermediate} -> {task.name} · seed {seed} was finished before")
             continue

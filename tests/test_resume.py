@@ -205,9 +205,18 @@ def test_the_state_of_a_finished_cell_stays_until_another_begins(workplace) -> N
     assert files == ["step-00000002.0.pt"]
     resume.forget_finished("intermediate-mnli")
     assert (resume.ROOT / "intermediate-mnli").exists()
+    resume.finish("intermediate-mnli")
     resume.forget_finished("target-none-xnli")
     assert not (resume.ROOT / "intermediate-mnli").exists()
     assert len(list((resume.ROOT / "target-none-xnli/key").iterdir())) == 2
+
+
+def test_a_cell_that_begins_anew_is_not_finished(workplace) -> None:
+    (resume.ROOT / "target-none-xnli" / "key").mkdir(parents=True)
+    resume.finish("target-none-xnli")
+    resume.forget_finished("target-none-xnli")  # with a changed parameter, and killed
+    resume.forget_finished("target-mnli-xnli")
+    assert (resume.ROOT / "target-none-xnli" / "key").exists()
 
 
 def test_whatever_the_result_depends_on_is_in_the_key(workplace: Path, monkeypatch) -> None:

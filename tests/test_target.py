@@ -21,6 +21,7 @@ from stages import params, target, tracking
 from stages.errors import UserError
 from stages.intermediate import train_intermediate
 from stages.learning import encoder as encoders
+from stages.learning import engine
 from stages.learning.heads import head_of
 from stages.learning.train import train
 from stages.target import train_target
@@ -170,6 +171,18 @@ def run_main(monkeypatch: pytest.MonkeyPatch, *words: str, **changes: Any) -> No
     monkeypatch.setattr(params, "read", lambda: settings)
     monkeypatch.setattr(sys, "argv", ["target", *words])
     target.main()
+
+
+def test_what_is_finished_is_the_first_rank_s_to_say(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, tiny_encoder: Path
+) -> None:
+    # the second of two hosts, whose own disk has nothing of seed 1
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setattr(engine, "join_ranks", lambda: None)
+    monkeypatch.setattr(engine, "from_first_rank", lambda value: not value)
+    monkeypatch.setattr(target, "train_target", lambda *_: pytest.fail("begun anew"))
+    run_main(monkeypatch, "none", "squad", "--encoder", str(tiny_encoder))
+    assert not (workplace / "cells").exists()
 
 
 def test_names_that_are_no_cell(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -234,7 +234,8 @@ def finish(cell: str) -> None:
 
 
 def forget_finished(cell: str) -> None:
-    """Remove the states of finished cells other than this one."""
+    """Remove the states of finished cells other than this one, which begins anew."""
+    (ROOT / cell / MARK).unlink(missing_ok=True)
     for mark in ROOT.glob(f"*/{MARK}"):
         if mark.parent != ROOT / cell:
             shutil.rmtree(mark.parent, ignore_errors=True)
