@@ -1,8 +1,8 @@
 """Distances: languages -> languages.csv, distances from English and covariates.
 
 In    languages/languages.csv, the committed table (recipe: languages/recipe.md), and what the
-      study's own encoder and data say: the parallel sets of encoded/ and, where the encoder
-      brings its own, encoder/pretraining_sizes.csv (language,gib).
+      study's own encoder and data say: the parallel sets of encoded/ that `data.tasks` names and,
+      where the encoder brings its own, encoder/pretraining_sizes.csv (language,gib).
 Out   languages.csv: language,name,iso639_3,glottocode,family,script, distance_<kind>_<formula>,
       coverage_<kind>, log10_pretraining_gib and its source, tokenizer_fertility,
       subword_overlap_en.
@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from stages import params
 from stages.errors import UserError, run
 from stages.writing import replacing
 
@@ -135,9 +136,10 @@ def main() -> None:
         from stages.typology.tokens import token_covariates
 
         own = arguments.encoder / "pretraining_sizes.csv"
+        tasks = params.read()["data"]["tasks"] if params.PATH.is_file() else None
         table = join(
             read(arguments.table, IDENTITY),
-            token_covariates(arguments.encoded),
+            token_covariates(arguments.encoded, tasks),
             read_sizes(own) if own.is_file() else None,
             source=str(own),
         )

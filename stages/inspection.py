@@ -1,6 +1,6 @@
 """Inspection: what all guards found, in one place.
 
-In   validation/<task>/verdict.json, leakage/verdict.json.
+In   validation/<task>/verdict.json of `data.tasks`, leakage/verdict.json.
 Out  inspection/index.html, a grid of tasks by languages that opens without a network and leads to
      the findings; inspection/summary.json, the counts, for the report. MLflow gets them as metrics
      of the study.
@@ -70,7 +70,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("inspection"))
     parser.add_argument("--no-mlflow", action="store_true", help="write the files only")
     arguments = parser.parse_args()
-    found = grid.verdicts(arguments.validation)
+    tasks = params.read()["data"]["tasks"]  # an earlier study may have left others there
+    found = {t: one for t, one in grid.verdicts(arguments.validation).items() if t in tasks}
     if not found:
         raise UserError(f"{arguments.validation} holds no verdict: run the stage validate first.")
     record = arguments.leakage / "verdict.json"

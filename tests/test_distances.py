@@ -154,6 +154,8 @@ def test_fertility_on_pairs_to_retrieve_and_on_questions(tmp_path: Path) -> None
     assert found.loc["ka"].tolist() == [3.0, 1 / 3]
     # English's types are those of all its texts: 1, 2 and 3.
     assert found.loc["el"].tolist() == [5 / 3, 2 / 5]
+    # what an earlier study left beside it is not measured
+    assert list(token_covariates(tmp_path, ["tatoeba"]).index) == ["ka"]
 
 
 def test_nothing_parallel_is_an_empty_table(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ def verdict(accepted: bool, *findings: tuple[str, str]) -> dict:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["inspection", "--no-mlflow"])
+    (tmp_path / "params.yaml").write_text("data: {tasks: [xnli, panx, udpos]}\n")
     for place, content in (
         ("xnli", verdict(True, ("snapshot.json", "note"), ("th/test.parquet", "warn"))),
         ("panx", verdict(True)),
@@ -57,6 +58,13 @@ def test_every_cell_leads_to_its_worst_finding(folder: Path) -> None:
     assert not re.search(r"https?://|<link|<img|<script|src=", html)
 
 
+def test_what_an_earlier_study_left_is_not_of_this_one(folder: Path) -> None:
+    Path("params.yaml").write_text("data: {tasks: [xnli]}\n")
+    stage.main()
+    assert list(json.loads(Path("inspection/summary.json").read_text())["tasks"]) == ["xnli"]
+    assert "udpos" not in Path("inspection/index.html").read_text()
+
+
 def test_counts_for_the_report_and_for_mlflow(folder: Path) -> None:
     (folder / "leakage").mkdir()
     overlap = {
@@ -78,6 +86,7 @@ def test_counts_for_the_report_and_for_mlflow(folder: Path) -> None:
 def test_no_verdicts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["inspection", "--no-mlflow"])
+    (tmp_path / "params.yaml").write_text("data: {tasks: [xnli]}\n")
     with pytest.raises(UserError, match="run the stage validate first"):
         stage.main()
 

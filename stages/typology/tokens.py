@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,10 @@ COLUMNS = ["tokenizer_fertility", "subword_overlap_en"]
 
 
 def token_covariates(
-    encoded: Path, splits: tuple[str, ...] = ("test", "validation"), reference: str = "en"
+    encoded: Path,
+    tasks: Collection[str] | None = None,
+    splits: tuple[str, ...] = ("test", "validation"),
+    reference: str = "en",
 ) -> pd.DataFrame:
     """Measure fertility and overlap on `encoded/<task>/<language>/<split>.parquet`.
 
@@ -33,9 +36,11 @@ def token_covariates(
     mark them); subword_overlap_en the share of the language's subword occurrences whose type any
     of the reference's measured texts uses.
 
+    tasks : those of the study, whatever else an earlier one left there; all if None
+
     Returns a table indexed by language; empty where nothing parallel is encoded.
     """
-    pairs = list(parallel(encoded, splits, reference))
+    pairs = list(parallel(encoded, tasks, splits, reference))
     if not pairs:
         return pd.DataFrame(columns=COLUMNS, dtype=float)
     vocabulary = np.unique(np.concatenate([theirs for _, _, theirs in pairs]))
@@ -55,14 +60,14 @@ def token_covariates(
 
 
 def parallel(
-    encoded: Path, splits: tuple[str, ...], reference: str
+    encoded: Path, tasks: Collection[str] | None, splits: tuple[str, ...], reference: str
 ) -> Iterator[tuple[str, Ids, Ids]]:
     """Yield a language, its token ids, and the reference's for the same texts, set by set.
 
     What a machine wrote tells of the machine: translated sets are passed over.
     """
     for task in sorted(path for path in encoded.glob("*") if path.is_dir()):
-        if is_translated(task.name):
+        if is_translated(task.name) or (tasks is not None and task.name not in tasks):
             continue
         english = next(
             (f for split in splits if (f := task / reference / f"{split}.parquet").is_file()), None
