@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pingouin
 import pytest
 
 from stages.correlate import correlate, present, settings_of
 from stages.errors import UserError
 from stages.statistics.checking import read_languages, read_scores
 from stages.statistics.correlation_table import COLUMNS
+from stages.statistics.multiverse import INDEPENDENT
 from stages.statistics.outcomes import degradation, log_odds
 
 LANGUAGES = [f"l{i:02}" for i in range(14)]
@@ -117,6 +119,23 @@ def test_four_languages_are_not_computed(tmp_path: Path) -> None:
     found = run_on(*tables(tmp_path, n=4, seeds=1))["partial_correlations"]
     assert found["r"].isna().all()
     assert found["note"].str.contains("needs more than 4 languages").all()
+
+
+def test_a_covariate_that_is_constant_somewhere_is_not_held_there(tmp_path: Path) -> None:
+    scores, languages = tables(tmp_path)
+    table = pd.read_csv(languages)
+    table["of_a"] = (table["family"] == "A").astype(float)  # within families nothing is left of it
+    table.to_csv(languages, index=False)
+    found = run_on(scores, languages, (SIZE, "of_a"))["specifications"]
+    held = found[found["covariates"].str.contains("of_a")]
+    assert set(held["kinship"]) == {INDEPENDENT}
+    # it is constant in the family and without it
+    assert set(held["languages"]) == {"all", "without the two smallest"}
+    one = held[(held["method"] == "pearson") & (held["outcome"] == "drop")].iloc[0]
+    rows = degradation(read_scores(scores)).merge(table, on="language")
+    rows = rows[rows["source"] == one["source"]]
+    r = pingouin.partial_corr(rows, x=one["distance"], y="drop", covar=[SIZE, "of_a"])["r"].iloc[0]
+    assert one["r"] == pytest.approx(r, abs=1e-6)
 
 
 def test_missing_distances_leave_their_languages_out_aloud(tmp_path: Path) -> None:

@@ -168,3 +168,10 @@ def test_the_best_by_english_development_may_be_another_than_the_best_by_the_tar
     assert row["chosen on the target languages"] == "multitask+all"
     assert row["gain there (selected on it)"] == 4.0
     assert found.loc["tatoeba", "chosen on English development"] == "–"
+
+
+def test_collinear_covariates_leave_the_seeds_out_and_no_traceback() -> None:
+    found = scores({("plain", "mnli"): 5.0})
+    table = LANGUAGES.assign(twice=2 * LANGUAGES[SIZE])
+    made = methods(degradation(found), found, table, DISTANCE, [SIZE, "twice"], 99, 1)
+    assert made["gain"].notna().all() and "change_lowest_seed" not in made.dropna(axis=1)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +113,8 @@ def test_a_variant_is_marked_as_the_plain_task_is(folder: Path) -> None:
     assert marked(frame, same)["encoders"].tolist() == wanted
     own = Statistics.read(folder, calibration(), same)
     assert own.methods["encoders"].tolist() == ["none", "mnli*"]
+    primary = replace(own, primary={**own.primary, "intermediate": "mnli"})
+    assert primary.sources("xnli")[:2] == ["mnli*", "none"]
     rows = [
         (source, target, language, 70.0 + len(source))
         for source in ("none", "multitask+all")

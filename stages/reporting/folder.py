@@ -68,7 +68,12 @@ class Statistics:
         """The intermediate tasks or models of a target, the primary one and the baseline first."""
         names = list(dict.fromkeys(self.outcomes.loc[self.outcomes["target"] == target, "source"]))
         first = self.primary["intermediate"]
-        return sorted(names, key=lambda name: (name != first, name != "none"))
+
+        def rank(name: str) -> tuple[bool, bool]:
+            plain = name.removesuffix("*")  # the mark of the target's own training data
+            return plain != first, plain != "none"
+
+        return sorted(names, key=rank)
 
 
 def read(path: Path) -> pd.DataFrame:

@@ -147,6 +147,8 @@ def seed_changes(
         if not changes.shape[1]:
             continue
         found = fitted(changes, x, z, held, 1, 0)
+        if not found:  # covariates that are constant or collinear over these languages
+            continue
         for position, name in enumerate(changes):
             each.setdefault(str(name), []).append(float(found["*"][position]))
     return {

@@ -28,7 +28,8 @@ def specifications(
     tokenizer fertility, those and script), kinship (languages independent, or within families),
     outcome, languages (all, without the largest family, that family only, without the two with
     the least pretraining text), method.
-    p is Student's; what leaves n <= k + 4 or no variance is left out.
+    p is Student's; what leaves n <= k + 4 or no variance, and covariates that are collinear over
+    the languages, are left out.
     """
     distances = [str(name) for name in languages if str(name).startswith("distance_")]
     frames = [pd.DataFrame(columns=COLUMNS)]
@@ -74,6 +75,9 @@ def correlate_all(
             given = np.column_stack([c, member])
             freedom = n - given.shape[1] - 2
             if freedom < 3 or not distances:
+                continue
+            # a covariate that is constant here, or that others make up, holds nothing more
+            if np.linalg.matrix_rank(given - given.mean(axis=0)) < given.shape[1]:
                 continue
             e_x, e_y = residuals(a, given, weight), residuals(b, given, weight)
             size_x, size_y = np.linalg.norm(e_x, axis=0), np.linalg.norm(e_y, axis=0)
