@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from conftest import MIRROR
@@ -13,6 +14,7 @@ from stages import translations as stage
 from stages.errors import UserError
 from stages.guards import read, translated
 from stages.guards.translated import load
+from stages.guards.translated_set import numbered
 
 MT = MIRROR.parent / "corpora" / "mt"
 needs_mt = pytest.mark.skipif(not MT.is_dir(), reason="needs the machine-translated sets")
@@ -188,6 +190,22 @@ def hellaswag(path: Path, texts: str, label: int = 1) -> Path:
     ]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
+
+
+def test_rows_that_are_numbered_from_another_start_meet_by_their_place() -> None:
+    assert numbered(pd.Series(["9", "10", "11"]))
+    assert not numbered(pd.Series(["9", "11"])) and not numbered(pd.Series(["7n", "8n"]))
+
+
+def test_a_file_without_ids_meets_its_source_by_row(tmp_path: Path) -> None:
+    head = ["sentence1", "sentence2", "label"]
+    path = write_tsv(tmp_path / "de.tsv", [head, *([*german(n), LABELS[n % 3]] for n in range(60))])
+    found = load(path, "de")
+    assert found.rows["id"].iloc[0] == "2"  # its line
+    rows = [(str(n), *english(n), LABELS[n % 3]) for n in range(60)]
+    source = pd.DataFrame(rows, columns=["id", *head])
+    verdict = stage.judge("de.tsv", found, "de", {}, source)
+    assert [one.rule.name for one in verdict.outcomes if one.severity] == []
 
 
 def test_multiple_choice_against_its_source_by_row(tmp_path: Path) -> None:

@@ -160,8 +160,9 @@ def test_repair_leaves_rows_out_and_says_which(
 
 
 def test_a_rule_on_a_whole_file_cannot_be_repaired(study: Study) -> None:
-    study.params("validate:\n  severity: {row_count: repair}\n")
-    assert "judges a file as a whole" in study.rejection()
+    for rule in ("row_count", "parallel_ids"):
+        study.params(f"validate:\n  severity: {{{rule}: repair}}\n")
+        assert "judges a file as a whole" in study.rejection()
 
 
 def test_page_of_all_tasks_shows_what_was_rejected(study: Study) -> None:

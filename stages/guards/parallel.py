@@ -18,6 +18,7 @@ IDS = Rule(
     "stop",
     "the ids of the English file",
     "Rows are missing or added: take the snapshot of both files again.",
+    by_row=False,  # a missing row cannot be left out
 )
 ORDER = Rule(
     "parallel_order",

@@ -75,8 +75,9 @@ def _pairs(verdict: Verdict, file: str, found: translated.Translated, source: pd
     """Judge every row against its source."""
     task = verdict.task
     ours, theirs = (texts.readable(task.head, frame) for frame in (found.rows, source))
-    if len(ours) == len(theirs) and not set(ours["id"]) & set(theirs["id"]):
-        theirs = theirs.assign(id=ours["id"].to_numpy())  # numbered by row on either side
+    apart = not set(ours["id"]) & set(theirs["id"])
+    if len(ours) == len(theirs) and (apart or (numbered(ours["id"]) and numbered(theirs["id"]))):
+        theirs = theirs.assign(id=ours["id"].to_numpy())  # by place, from whichever row they count
     pairs = parallel.pair(task, ours, theirs)
     checks = parallel.parallel(frozenset())
     for guard in (alignment.alignment, translation.translation):
@@ -84,6 +85,13 @@ def _pairs(verdict: Verdict, file: str, found: translated.Translated, source: pd
         checks += more
     pairs = pairs.assign(file=file, row=pairs.index).reset_index(drop=True)
     verdict.judge("pairs with the source", pairs, checks)
+
+
+def numbered(ids: pd.Series) -> bool:
+    """Whether ids are the numbers of rows, from whatever row on."""
+    import pandas as pd
+
+    return bool(pd.to_numeric(ids, errors="coerce").diff().iloc[1:].eq(1).all())
 
 
 def _labels(found: translated.Translated) -> tuple[str, ...]:
