@@ -77,6 +77,11 @@ def main() -> None:
     arguments, more = parser.parse_known_args()
     if more and not arguments.join:
         parser.error(f"unrecognized arguments: {' '.join(more)}")
+    if arguments.join and arguments.targets:
+        parser.error(
+            f"--join takes no stages, found {' '.join(arguments.targets)}: write an option for "
+            "`ray start` as --name=value"
+        )
     if arguments.join:
         cluster.join(arguments.join, arguments.cells, more)
     root = Path.cwd()

@@ -138,6 +138,7 @@ def retrieve(
         done["seconds"] += time.monotonic() - begun
         return found
 
+    method, sources = origin(intermediate, encoder)
     with tracking.cell(
         study,
         f"{intermediate} -> retrieval",
@@ -145,7 +146,7 @@ def retrieve(
             "intermediate": intermediate,
             "target": "retrieval",
             "seed": "0",
-            "method": "plain",
+            "method": method,
             "stand_in_encoder": str(stand_in).lower(),
         },
         settings,
@@ -168,7 +169,6 @@ def retrieve(
                 print(f"  {name}  {values}", flush=True)
         rate = done["tokens"] / max(done["seconds"], 1e-9)
         recorder.point(0, {"seconds/embedding": done["seconds"], "tokens_per_second": rate})
-    method, sources = origin(intermediate, encoder)
     cell = {
         "method": method,
         "intermediate": intermediate,

@@ -28,6 +28,7 @@ from typing import Any
 
 from stages.errors import UserError, run
 from stages.submission.formats import WRITERS, Row, suffix
+from stages.tasks import find
 from stages.writing import replacing_folder
 
 # What the evaluator asks for: XTREME_TASK2LANGS of google-research/xtreme at 838c13b.
@@ -84,19 +85,29 @@ def submit(cells_folder: Path, out: Path, wanted: Mapping[str, str], partial: bo
             "there is.\n  " + "\n  ".join(missing)
         )
     _check_replaceable(out)
-    unsorted = []
+    unsorted: list[str] = []
+    short: dict[str, list[str]] = {}
     with replacing_folder(out) as folder:
-        for target, (place, _) in cells.items():
+        for target, (place, split) in cells.items():
+            task = find(target)
             for language in LANGUAGES[target]:
                 path = place / f"{language}.parquet"
                 if path.is_file():
                     rows = read_rows(path)
                     write(target, language, rows, path, folder)
+                    # of BUCC, pairs are predicted and sentences counted
+                    whole = None if task.head == "mining" else task.expected(language, split)
+                    if whole and len(rows) < whole:
+                        said = f"{len(rows):,} of {whole:,} rows in {language}"
+                        short.setdefault(target, []).append(said)
                     if target == "tatoeba" and "sentence" not in rows[0]:
                         unsorted.append(language)
     if unsorted:
         names = ", ".join(unsorted)
         notes.append(f"tatoeba: no column 'sentence' to sort by in {names}: rows left in order.")
+    for target, parts in short.items():
+        more = f", too few in {len(parts) - 1} more" if len(parts) > 1 else ""
+        notes.append(f"{target}: {parts[0]}{more}; XTREME scores all.")
     return [*(f"left out: {name}" for name in missing), *notes]
 
 

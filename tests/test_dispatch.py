@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from conftest import ROOT
+from stages import dispatch
 from stages.dispatching import checks, graph, work
 from stages.errors import UserError
 
@@ -240,3 +241,12 @@ def test_a_ray_cluster_runs_the_graph(study: Path) -> None:
         cluster.close()
     assert sorted(rows) == [("each@2", "1"), ("each@3", "1"), ("first", "1"), ("last", "1")]
     assert "4 stages: 4 computed" in outputs[0]
+
+
+def test_an_option_for_ray_that_is_taken_for_a_stage_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["dispatch", "--join", "head:6379", "--num-gpus", "4"])
+    with pytest.raises(SystemExit):
+        dispatch.main()
+    assert "--join takes no stages, found 4: write an option" in capsys.readouterr().err
