@@ -55,10 +55,10 @@ def plan(settings: dict[str, Any]) -> tuple[dict[str, Task], list[dict[str, Any]
                 f"params.yaml: intermediate.tasks names {name}, which has no training set of its "
                 f"own{_instead(tasks[name])}"
             )
-        if tasks[name].base not in ("", None, *tasks):
+        if (base := tasks[name].base) and base not in tasks:
             raise UserError(
                 f"params.yaml: intermediate.tasks names {name}, whose development set is "
-                f"{tasks[name].base}'s, which data.tasks lacks; add it there."
+                f"{base}'s, which data.tasks lacks; add it there."
             )
     for name in target["tasks"]:
         _check_target(tasks[name])

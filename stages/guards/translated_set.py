@@ -91,7 +91,8 @@ def numbered(ids: pd.Series) -> bool:
     """Whether ids are the numbers of rows, from whatever row on."""
     import pandas as pd
 
-    return bool(pd.to_numeric(ids, errors="coerce").diff().iloc[1:].eq(1).all())
+    numbers = pd.to_numeric(ids, errors="coerce")
+    return bool(numbers.notna().all() and numbers.diff().iloc[1:].eq(1).all())
 
 
 def _labels(found: translated.Translated) -> tuple[str, ...]:
