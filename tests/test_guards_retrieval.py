@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_guards_heads import Damage, Rows, judged, put
+from test_guards_heads import Damage, Rows, judged, put, save
 
 from stages.tasks import find
 from stages.validate import validate
